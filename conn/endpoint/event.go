@@ -1,0 +1,87 @@
+package endpoint
+
+import (
+	"errors"
+
+	"github.com/wirebeat/wirebeat/frame"
+)
+
+// Kind says what an Event tells.
+type Kind uint8
+
+const (
+	Message Kind = iota + 1 // a message or, when streaming, a piece of one
+	Ping                    // Data is its payload
+	Pong                    // Data is its payload
+	Close                   // the peer's Close: Code, and the reason in Data
+	Failed                  // the peer broke the protocol: Code answers it, Err says how
+	End                     // the peer's bytes have ended
+)
+
+func (k Kind) String() string {
+	switch k {
+	case Message:
+		return "message"
+	case Ping:
+		return "ping"
+	case Pong:
+		return "pong"
+	case Close:
+		return "close"
+	case Failed:
+		return "failed"
+	case End:
+		return "end"
+	}
+	return "no event"
+}
+
+// Event is what the bytes of the peer amount to.
+type Event struct {
+	Kind Kind
+	Type frame.Opcode // of a Message: frame.Text or frame.Binary
+	Fin  bool         // the message ends here; always, unless streaming
+	Code frame.CloseCode
+	Data []byte // valid until the next call of a reading method
+}
+
+// CloseError is how a connection ended. It wraps what led to it, if anything
+// did: a [*frame.ProtocolError], or an error of the transport.
+type CloseError struct {
+	Code   frame.CloseCode
+	Reason string
+	Remote bool // the peer's Close, or its silence, ended it
+	Err    error
+}
+
+func (e *CloseError) Error() string {
+	s := "websocket: closed: " + e.Code.String()
+	if e.Remote {
+		s = "websocket: closed by the peer: " + e.Code.String()
+	}
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *CloseError) Unwrap() error { return e.Err }
+
+var (
+	// ErrClosed is returned for what can no longer be sent: a Close frame is
+	// queued, or the connection is over.
+	ErrClosed = errors.New("websocket: connection is closing")
+	// ErrBackpressure is for drivers that limit their output.
+	ErrBackpressure = errors.New("websocket: output limit reached")
+	// ErrPings is returned when control.MaxProbes pings are unanswered.
+	ErrPings = errors.New("websocket: too many pings without an answer")
+	// ErrPayload is returned for a control frame of more than 125 bytes, a
+	// Close with a code that must not be sent, or a reason that is not UTF-8.
+	ErrPayload = errors.New("websocket: control frame that RFC 6455 §5.5 forbids")
+	// ErrCloseTimeout is why a connection ended whose closing handshake took
+	// longer than Config.CloseTimeout.
+	ErrCloseTimeout = errors.New("websocket: closing handshake timed out")
+)

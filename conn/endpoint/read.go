@@ -1,0 +1,201 @@
+package endpoint
+
+import (
+	"time"
+
+	"github.com/wirebeat/wirebeat/frame"
+)
+
+// directMin is how much of a payload must be outstanding for it to be read
+// straight into the message.
+const directMin = 16 << 10
+
+// gather is a message that did not arrive in one piece.
+type gather struct {
+	buffers Buffers
+	b       []byte
+	given   bool // the last event lent b
+}
+
+// grow makes room for at least one and at most want more bytes: memory grows
+// with what has arrived, never with what is announced.
+func (g *gather) grow(want uint64) {
+	if cap(g.b) > len(g.b) {
+		return
+	}
+	size := max(4*len(g.b), chunkSize)
+	if need := uint64(len(g.b)) + want; need < uint64(size) {
+		size = int(need)
+	}
+	g.resize(size)
+}
+
+func (g *gather) resize(size int) {
+	b := append(g.buffers.Get(size)[:0], g.b...)
+	if g.b != nil {
+		g.buffers.Put(g.b)
+	}
+	g.b = b
+}
+
+// add appends a piece of payload after which remaining bytes of its frame are
+// still to come. A piece that was read into its place needs no copy.
+func (g *gather) add(p []byte, remaining uint64) {
+	if len(p) == 0 {
+		return
+	}
+	n := len(g.b)
+	if n < cap(g.b) && &p[0] == &g.b[:n+1][n] {
+		g.b = g.b[:n+len(p)]
+		return
+	}
+	if cap(g.b)-n < len(p) {
+		// Room for the rest of the frame, as far as what is here justifies it.
+		size := 4 * (n + len(p))
+		if need := uint64(n+len(p)) + remaining; need < uint64(size) {
+			size = int(need)
+		}
+		g.resize(max(size, 512))
+	}
+	g.b = append(g.b, p...)
+}
+
+func (g *gather) release() {
+	if g.b != nil {
+		g.buffers.Put(g.b)
+		g.b = nil
+	}
+	g.given = false
+}
+
+// ReadBuffer returns where the next bytes should be read to: scratch, or the
+// place where the rest of a large payload belongs.
+func (e *Endpoint) ReadBuffer(scratch []byte) []byte {
+	rest := e.parser.Remaining()
+	if rest < directMin || e.stream || e.inPieces || e.msg.given || len(e.in) > 0 || e.ended {
+		return scratch
+	}
+	e.msg.grow(rest)
+	b := e.msg.b[len(e.msg.b):cap(e.msg.b)]
+	if uint64(len(b)) > rest {
+		b = b[:rest]
+	}
+	return b
+}
+
+// Received hands over bytes from the peer. They must stay untouched until Poll
+// has used them up; those before must be used up.
+func (e *Endpoint) Received(now time.Time, b []byte) { e.in, e.received = b, now }
+
+// EOF says that no more bytes will come.
+func (e *Endpoint) EOF(now time.Time) { e.eof, e.received = true, now }
+
+// Stream chooses how messages are given: whole (the default), or in pieces as
+// they arrive. It may change at any time; what was gathered of a message
+// becomes its first piece, and a message of which pieces were given goes on in
+// pieces to its end.
+func (e *Endpoint) Stream(on bool) { e.stream = on }
+
+// InMessage reports whether the last Message event was a piece after which
+// more pieces follow.
+func (e *Endpoint) InMessage() bool { return e.inPieces }
+
+// More reports whether at least one frame of the bytes received is complete
+// and was not given yet.
+func (e *Endpoint) More() bool {
+	return len(e.in) > 0 && !e.ended && e.parser.Complete(e.in)
+}
+
+// Take makes the data of the last Message event the caller's own, and reports
+// whether it could: a message that lies in the bytes received cannot be taken.
+func (e *Endpoint) Take() bool {
+	if !e.msg.given {
+		return false
+	}
+	e.msg.b, e.msg.given = nil, false
+	return true
+}
+
+// Poll returns the next event of the bytes received, without answering it. ok
+// is false when they are used up or the connection has ended.
+func (e *Endpoint) Poll() (ev Event, ok bool) {
+	if e.msg.given {
+		e.msg.release()
+	}
+	for !e.ended && len(e.in) > 0 {
+		part, n, err := e.parser.Next(e.in)
+		e.in = e.in[n:]
+		if err != nil {
+			return e.violation(err.(*frame.ProtocolError)), true
+		}
+		if part.None() {
+			break
+		}
+		if part.Opcode.IsControl() {
+			return e.controlEvent(part)
+		}
+		if part.First() && part.Fin() {
+			return Event{Kind: Message, Type: part.Opcode, Fin: true, Data: part.Payload}, true
+		}
+		if ev, ok = e.gathered(part); ok {
+			return ev, true
+		}
+	}
+	if e.ended {
+		e.in = nil
+	} else if e.eof {
+		e.ended = true
+		return Event{Kind: End}, true
+	}
+	return Event{}, false
+}
+
+// gathered adds a piece to the message it belongs to, and returns the event
+// that this makes.
+func (e *Endpoint) gathered(part frame.Part) (ev Event, ok bool) {
+	ev = Event{Kind: Message, Type: part.Opcode, Fin: part.Fin(), Data: part.Payload}
+	if part.First() {
+		e.inPieces = false
+	}
+	if (e.stream || e.inPieces) && len(e.msg.b) == 0 {
+		e.inPieces = !ev.Fin
+		return ev, ev.Fin || len(ev.Data) > 0
+	}
+	e.msg.add(part.Payload, e.parser.Remaining())
+	if !ev.Fin && !e.stream {
+		return Event{}, false
+	}
+	e.inPieces = !ev.Fin
+	e.msg.given = true
+	ev.Data = e.msg.b
+	return ev, true
+}
+
+func (e *Endpoint) controlEvent(part frame.Part) (Event, bool) {
+	switch part.Opcode {
+	case frame.Ping:
+		return Event{Kind: Ping, Data: part.Payload}, true
+	case frame.Pong:
+		return Event{Kind: Pong, Data: part.Payload}, true
+	}
+	code, _, err := frame.ParseClose(part.Payload)
+	if err != nil {
+		return e.violation(err.(*frame.ProtocolError)), true
+	}
+	e.ended = true
+	var reason []byte
+	if len(part.Payload) > 2 {
+		reason = part.Payload[2:]
+	}
+	return Event{Kind: Close, Code: code, Data: reason}, true
+}
+
+func (e *Endpoint) violation(err *frame.ProtocolError) Event {
+	e.failed, e.ended = err, true
+	e.msg.release()
+	return Event{Kind: Failed, Code: err.Code}
+}
+
+// Ended reports whether the peer's bytes mean nothing any more: its Close came,
+// it broke the protocol, or its bytes ended.
+func (e *Endpoint) Ended() bool { return e.ended }
