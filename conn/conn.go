@@ -1,0 +1,279 @@
+package conn
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wirebeat/wirebeat/conn/endpoint"
+	"github.com/wirebeat/wirebeat/control"
+	"github.com/wirebeat/wirebeat/frame"
+)
+
+// Type is the type of a message.
+type Type = frame.Opcode
+
+const (
+	Text   = frame.Text   // UTF-8, checked on receipt; the sender's duty on sending
+	Binary = frame.Binary // any bytes
+)
+
+// CloseCode is a status code of RFC 6455 §7.4.
+type CloseCode = frame.CloseCode
+
+// CloseError is how a connection ended. Find it with [errors.As].
+type CloseError = endpoint.CloseError
+
+// Prepared is a message that is framed once and sent to many connections.
+type Prepared = endpoint.Prepared
+
+// Prepare makes a message for WritePrepared. It copies p.
+func Prepare(typ Type, p []byte) *Prepared { return endpoint.NewPrepared(typ, p) }
+
+// Errors of the methods of Conn, beside *CloseError and those of a context.
+var (
+	// ErrClosed: the connection is closing, and data can no longer be sent.
+	ErrClosed = endpoint.ErrClosed
+	// ErrBackpressure: the output limit is reached; nothing was sent.
+	ErrBackpressure = endpoint.ErrBackpressure
+)
+
+// Conn is a WebSocket connection. [New] makes one from a net.Conn whose
+// handshake is done; packages server and client do both.
+//
+// Every method may be called from any goroutine at any time, also several at
+// once. Not allowed is only this: using the net.Conn itself, changing a []byte
+// while a call that was given it has not returned, and using the data of a
+// Message of Messages after its turn of the loop.
+//
+// A second reader waits for the first; a second writer waits while a
+// MessageWriter is open or the output limit is reached. Pings are answered and
+// the end of the peer is noticed also while the application does not read.
+type Conn struct {
+	nc          net.Conn
+	raw         *rawIO // nil if nc cannot be read and written without blocking
+	opts        *Options
+	driver      *Driver
+	id          int32 // in the driver's wheel
+	client      bool
+	subprotocol string
+
+	role    readRole
+	unwatch func() bool // stops watching; guarded by role.mu
+	watched atomic.Bool // onTick will be called
+	batch   atomic.Bool // complete frames of the last read wait to be delivered
+	held    atomic.Bool // replies wait for the end of the batch
+	closing atomic.Bool // Close was called
+	over    atomic.Bool // the connection ended
+	inbound atomic.Int64
+
+	// What follows belongs to the holder of the read role.
+	ep       *endpoint.Endpoint // its reading half; the writing half belongs to mu
+	buf      []byte             // what the last read used, until it is used up
+	taken    []byte             // a message that is lent and did not lie in buf
+	lent     bool               // a part of buf, or taken, is lent to the application
+	more     bool               // the value of batch
+	reacted  bool               // control frames came since the last flush
+	inbox    inbox
+	typ      Type            // of the message whose pieces are being joined
+	reader   *messageReader  // whose message is not read to its end
+	watching <-chan struct{} // of the context whose end interrupts
+
+	mu       sync.Mutex // guards the writing half of ep and what follows
+	writing  bool       // somebody is writing to the transport
+	vec      [][]byte
+	writer   *MessageWriter // open
+	room     []chan struct{}
+	flushes  []flushWaiter
+	pings    map[uint32]chan control.Pong
+	timer    *time.Timer // lets held replies go
+	deadline *time.Timer // of the closing handshake
+	err      error
+
+	ended    chan struct{}
+	released chan struct{}
+	freed    bool
+}
+
+// Start is what the handshake settled.
+type Start struct {
+	Role        endpoint.Role
+	Subprotocol string
+	// Received are bytes that came behind the handshake: the first frames. They
+	// are copied.
+	Received []byte
+}
+
+// New makes a connection of nc, which belongs to it from then on. The options
+// are copied; nil means all defaults.
+func New(nc net.Conn, start Start, opts *Options) *Conn {
+	opts = opts.Shared()
+	c := &Conn{
+		nc:          nc,
+		raw:         newRawIO(nc),
+		opts:        opts,
+		driver:      opts.Driver,
+		client:      start.Role == endpoint.Client,
+		subprotocol: start.Subprotocol,
+		ep:          endpoint.New(start.Role, &opts.Config),
+		ended:       make(chan struct{}),
+		released:    make(chan struct{}),
+	}
+	c.driver.add(c)
+	c.inbound.Store(c.driver.clock.Load())
+	if len(start.Received) > 0 {
+		c.buf = append(c.driver.pools.Get(len(start.Received))[:0], start.Received...)
+		c.ep.Received(c.driver.now(), c.buf)
+	}
+	c.watch()
+	return c
+}
+
+// Options are the limits and habits of a connection. 0 means the default, a
+// negative value no limit.
+type Options struct {
+	endpoint.Config
+
+	// MaxOutput is how many bytes of output may wait for a peer that does not
+	// read. Beyond it Write waits and Queue fails. One larger message is
+	// accepted when none waits. Default 4 MiB.
+	MaxOutput int
+
+	// Driver is what connections share; nil is one for the whole process.
+	Driver *Driver
+
+	// OnEnd is called once when the connection has ended, with what Err
+	// returns. OnRelease is called once when the transport is closed as well,
+	// which is up to CloseTimeout later. Both are called without locks, from
+	// any goroutine, and must not block.
+	OnEnd     func(c *Conn, err error)
+	OnRelease func(c *Conn)
+
+	shared bool
+}
+
+// DefaultMaxOutput is the default of Options.MaxOutput.
+const DefaultMaxOutput = 4 << 20
+
+// Shared returns options, with all defaults filled in, that any number of
+// connections use without copying them.
+func (o *Options) Shared() *Options {
+	if o != nil && o.shared {
+		return o
+	}
+	s := &Options{}
+	if o != nil {
+		*s = *o
+	}
+	s.shared = true
+	s.Driver = s.Driver.orShared()
+	if s.Buffers == nil {
+		s.Buffers = &s.Driver.pools
+	}
+	if s.Rand == nil {
+		s.Rand = &s.Driver.keys
+	}
+	if s.MaxOutput == 0 {
+		s.MaxOutput = DefaultMaxOutput
+	}
+	return s
+}
+
+// Done returns a channel that is closed when the connection has ended; Err
+// says how.
+func (c *Conn) Done() <-chan struct{} { return c.ended }
+
+// Err returns nil until the connection has ended, then a [*CloseError].
+func (c *Conn) Err() error {
+	if !c.over.Load() {
+		return nil
+	}
+	<-c.ended
+	return c.err
+}
+
+// Subprotocol returns what the handshake agreed on, or "".
+func (c *Conn) Subprotocol() string { return c.subprotocol }
+
+// LocalAddr returns the address of this end of the transport.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// RemoteAddr returns the address of the peer's end of the transport.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Health returns what is known of the peer at this moment.
+func (c *Conn) Health() control.Health {
+	c.mu.Lock()
+	h := c.ep.Health()
+	c.mu.Unlock()
+	h.LastInbound = c.driver.base.Add(time.Duration(c.inbound.Load()))
+	if c.over.Load() {
+		h.State = control.Finished
+	}
+	return h
+}
+
+// now is the time for the endpoint: coarse, unless a round trip is being
+// measured. c.mu is held.
+func (c *Conn) now() time.Time {
+	if c.ep.Probing() {
+		return time.Now()
+	}
+	return c.driver.now()
+}
+
+// Ping sends a ping and waits for its pong, which also answers pings sent
+// before it. The error is that of ctx, or how the connection ended, or
+// endpoint.ErrPings when 16 pings are unanswered.
+func (c *Conn) Ping(ctx context.Context) (control.Pong, error) {
+	if err := ctx.Err(); err != nil {
+		return control.Pong{}, err
+	}
+	answer := make(chan control.Pong, 1)
+	c.mu.Lock()
+	seq, err := c.ep.Probe(time.Now())
+	if err != nil {
+		c.mu.Unlock()
+		return control.Pong{}, c.explain(err)
+	}
+	if c.pings == nil {
+		c.pings = make(map[uint32]chan control.Pong)
+	}
+	c.pings[seq] = answer
+	c.flush()
+	c.mu.Unlock()
+
+	c.need()
+	defer c.unneed()
+	select {
+	case pong := <-answer:
+		return pong, nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-c.ended:
+		err = c.err
+	}
+	c.mu.Lock()
+	delete(c.pings, seq)
+	c.mu.Unlock()
+	return control.Pong{}, err
+}
+
+// answered hands a pong to the Ping that waits for it. c.mu is held.
+func (c *Conn) answered(seq uint32, pong control.Pong) {
+	if answer := c.pings[seq]; answer != nil {
+		delete(c.pings, seq)
+		answer <- pong
+	}
+}
+
+// explain replaces the endpoint's ErrClosed by how the connection ended, once
+// that is known.
+func (c *Conn) explain(err error) error {
+	if err == ErrClosed && c.over.Load() {
+		return c.Err()
+	}
+	return err
+}

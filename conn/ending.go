@@ -1,0 +1,157 @@
+package conn
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/wirebeat/wirebeat/conn/endpoint"
+)
+
+// discardLimit is how much a peer may send after the end of the connection
+// before its transport is closed under it.
+const discardLimit = 1 << 20
+
+// Close ends the connection: what was written before leaves first, then a
+// Close frame; then the peer's Close frame is waited for. All of it is over
+// within CloseTimeout, after which the transport is closed anyway. ctx bounds
+// only how long Close waits for that. Messages that arrive meanwhile are
+// delivered to whoever reads; if nobody does they are discarded.
+//
+// The code must be one that may be sent (see [CloseCode.OnWire]), or 1005 for a
+// Close frame without one; the reason at most 123 bytes of UTF-8. The error is
+// nil when the peer answered, or had closed the connection before.
+func (c *Conn) Close(ctx context.Context, code CloseCode, reason string) error {
+	if err := c.startClose(code, reason); err != nil {
+		return err
+	}
+	select {
+	case <-c.released:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.mu.Lock()
+	err, _ := c.ep.Err().(*CloseError)
+	c.mu.Unlock()
+	if err != nil && err.Err != nil {
+		return err
+	}
+	return nil
+}
+
+// startClose queues a Close frame and has somebody read the answer.
+func (c *Conn) startClose(code CloseCode, reason string) error {
+	c.mu.Lock()
+	err := c.ep.Close(time.Now(), code, reason)
+	if err == nil {
+		c.setDeadline()
+		c.flush()
+		c.wakeWriter() // to tell it that it is too late
+	}
+	c.mu.Unlock()
+	if err == nil && !c.closing.Swap(true) && !c.over.Load() {
+		c.need()
+	}
+	return err
+}
+
+// CloseNow ends the connection at once, without a Close frame. What was not
+// yet handed to the kernel is lost.
+func (c *Conn) CloseNow() error {
+	c.abort(net.ErrClosed)
+	return nil
+}
+
+// setDeadline has the endpoint's deadline kept. c.mu is held.
+func (c *Conn) setDeadline() {
+	if t, ok := c.ep.Deadline(); ok && c.deadline == nil && !c.freed {
+		c.deadline = time.AfterFunc(time.Until(t), func() { c.abort(endpoint.ErrCloseTimeout) })
+	}
+}
+
+// abort ends the connection and closes the transport.
+func (c *Conn) abort(err error) {
+	c.mu.Lock()
+	c.ep.Abort(err)
+	c.mu.Unlock()
+	c.finish()
+	c.release()
+}
+
+// finish makes the end of the connection known. c.ep.Err says how.
+func (c *Conn) finish() {
+	if c.over.Swap(true) {
+		return
+	}
+	c.mu.Lock()
+	c.err = c.ep.Err()
+	c.setDeadline()
+	c.mu.Unlock()
+	close(c.ended)
+	if c.opts.OnEnd != nil {
+		c.opts.OnEnd(c, c.err)
+	}
+}
+
+// linger closes the transport so that the peer gets all that was sent, our
+// Close frame last: a socket that is closed with unread input resets the
+// connection, and what the peer had not read is lost to it. The deadline cuts
+// it short.
+func (c *Conn) linger() {
+	if c.Flush(context.Background()) == nil && c.endWrites() {
+		c.discard()
+	}
+	c.release()
+}
+
+// endWrites says to the peer that nothing more will come, and reports whether
+// it is worth waiting for the peer to do the same.
+func (c *Conn) endWrites() bool {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
+}
+
+// discard reads until the peer is done as well.
+func (c *Conn) discard() {
+	b := c.driver.pools.Get(smallSize)
+	defer c.driver.pools.Put(b)
+	for left := discardLimit; left > 0; {
+		n, err := c.nc.Read(b)
+		left -= n
+		if err == nil {
+			continue
+		}
+		if !isTimeout(err) {
+			return
+		}
+		c.nc.SetReadDeadline(time.Time{}) // meant for somebody who read before
+		left -= smallSize
+	}
+}
+
+// release closes the transport and gives back everything else.
+func (c *Conn) release() {
+	c.mu.Lock()
+	if c.freed {
+		c.mu.Unlock()
+		return
+	}
+	c.freed = true
+	for _, t := range []*time.Timer{c.timer, c.deadline} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	c.mu.Unlock()
+	c.nc.Close()
+	c.role.mu.Lock()
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	c.role.mu.Unlock()
+	c.driver.remove(c)
+	close(c.released)
+	if c.opts.OnRelease != nil {
+		c.opts.OnRelease(c)
+	}
+}

@@ -1,0 +1,108 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// NetConn returns the connection as a stream: each Write is a message of the
+// given type, and Read gives the bytes of all messages of that type one after
+// the other. A message of the other type closes the connection with 1003. A
+// normal end of the connection is io.EOF. The end of ctx closes it at once;
+// deadlines interrupt single calls and leave the connection usable. Close
+// sends 1000.
+func (c *Conn) NetConn(ctx context.Context, typ Type) net.Conn {
+	return &stream{c: c, typ: typ, stop: context.AfterFunc(ctx, func() { c.CloseNow() })}
+}
+
+type stream struct {
+	c    *Conn
+	typ  Type
+	stop func() bool
+
+	reads, writes deadline
+
+	mu     sync.Mutex // one Read at a time
+	reader io.Reader
+	closed sync.Once
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		if s.reader == nil {
+			typ, r, err := s.c.Reader(&s.reads)
+			if err != nil {
+				return 0, s.explain(err)
+			}
+			if typ != s.typ {
+				s.c.startClose(1003, "message of the wrong type")
+				return 0, errors.New("websocket: message of type " + typ.String() + " on a stream of " + s.typ.String())
+			}
+			s.reader = r
+		}
+		n, err := s.reader.Read(p)
+		if err == io.EOF {
+			s.reader = nil
+			if n == 0 {
+				continue
+			}
+			err = nil
+		}
+		return n, s.explain(err)
+	}
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	if err := s.c.Write(&s.writes, s.typ, p); err != nil {
+		return 0, s.explain(err)
+	}
+	return len(p), nil
+}
+
+// explain turns the errors of a connection into those of a stream.
+func (s *stream) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case NormalEnd(err):
+		return io.EOF
+	case err == context.DeadlineExceeded:
+		return os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+func (s *stream) Close() error {
+	var err error
+	s.closed.Do(func() {
+		s.stop()
+		err = s.c.Close(context.Background(), 1000, "")
+	})
+	return err
+}
+
+func (s *stream) LocalAddr() net.Addr  { return s.c.LocalAddr() }
+func (s *stream) RemoteAddr() net.Addr { return s.c.RemoteAddr() }
+
+func (s *stream) SetDeadline(t time.Time) error {
+	s.reads.set(t)
+	s.writes.set(t)
+	return nil
+}
+
+func (s *stream) SetReadDeadline(t time.Time) error {
+	s.reads.set(t)
+	return nil
+}
+
+func (s *stream) SetWriteDeadline(t time.Time) error {
+	s.writes.set(t)
+	return nil
+}
