@@ -117,7 +117,7 @@ func New(nc net.Conn, start Start, opts *Options) *Conn {
 		driver:      opts.Driver,
 		client:      start.Role == endpoint.Client,
 		subprotocol: start.Subprotocol,
-		ep:          endpoint.New(start.Role, &opts.Config),
+		ep:          endpoint.New(start.Role, opts.endpoint),
 		ended:       make(chan struct{}),
 		released:    make(chan struct{}),
 	}
@@ -129,56 +129,6 @@ func New(nc net.Conn, start Start, opts *Options) *Conn {
 	}
 	c.watch()
 	return c
-}
-
-// Options are the limits and habits of a connection. 0 means the default, a
-// negative value no limit.
-type Options struct {
-	endpoint.Config
-
-	// MaxOutput is how many bytes of output may wait for a peer that does not
-	// read. Beyond it Write waits and Queue fails. One larger message is
-	// accepted when none waits. Default 4 MiB.
-	MaxOutput int
-
-	// Driver is what connections share; nil is one for the whole process.
-	Driver *Driver
-
-	// OnEnd is called once when the connection has ended, with what Err
-	// returns. OnRelease is called once when the transport is closed as well,
-	// which is up to CloseTimeout later. Both are called without locks, from
-	// any goroutine, and must not block.
-	OnEnd     func(c *Conn, err error)
-	OnRelease func(c *Conn)
-
-	shared bool
-}
-
-// DefaultMaxOutput is the default of Options.MaxOutput.
-const DefaultMaxOutput = 4 << 20
-
-// Shared returns options, with all defaults filled in, that any number of
-// connections use without copying them.
-func (o *Options) Shared() *Options {
-	if o != nil && o.shared {
-		return o
-	}
-	s := &Options{}
-	if o != nil {
-		*s = *o
-	}
-	s.shared = true
-	s.Driver = s.Driver.orShared()
-	if s.Buffers == nil {
-		s.Buffers = &s.Driver.pools
-	}
-	if s.Rand == nil {
-		s.Rand = &s.Driver.keys
-	}
-	if s.MaxOutput == 0 {
-		s.MaxOutput = DefaultMaxOutput
-	}
-	return s
 }
 
 // Done returns a channel that is closed when the connection has ended; Err

@@ -33,13 +33,6 @@ type Driver struct {
 // shared is the driver of connections that were given none.
 var shared Driver
 
-func (d *Driver) orShared() *Driver {
-	if d == nil {
-		return &shared
-	}
-	return d
-}
-
 // add registers a connection.
 func (d *Driver) add(c *Conn) {
 	d.mu.Lock()

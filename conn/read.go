@@ -228,7 +228,7 @@ func (c *Conn) lend(p piece) {
 func (c *Conn) takeBack() {
 	c.lent = false
 	if c.taken != nil {
-		c.opts.Buffers.Put(c.taken)
+		c.driver.pools.Put(c.taken)
 		c.taken = nil
 	}
 }
@@ -326,7 +326,7 @@ func (c *Conn) settle() {
 	}
 	if c.buf != nil {
 		if !c.lent {
-			c.opts.Buffers.Put(c.buf)
+			c.driver.pools.Put(c.buf)
 		}
 		c.buf = nil
 	}
@@ -394,14 +394,14 @@ func (c *Conn) readBuffer() []byte {
 	if b := c.ep.ReadBuffer(nil); b != nil {
 		return b
 	}
-	c.buf = c.opts.Buffers.Get(scratchSize)
+	c.buf = c.driver.pools.Get(scratchSize)
 	return c.buf
 }
 
 // dropBuffer takes back a buffer into which nothing was read.
 func (c *Conn) dropBuffer() {
 	if c.buf != nil {
-		c.opts.Buffers.Put(c.buf)
+		c.driver.pools.Put(c.buf)
 		c.buf = nil
 	}
 }
