@@ -72,8 +72,7 @@ type Conn struct {
 	// What follows belongs to the holder of the read role.
 	ep       *endpoint.Endpoint // its reading half; the writing half belongs to mu
 	buf      []byte             // what the last read used, until it is used up
-	taken    []byte             // a message that is lent and did not lie in buf
-	lent     bool               // a part of buf, or taken, is lent to the application
+	lent     int                // how many parts of this or earlier buffers the application has
 	more     bool               // the value of batch
 	reacted  bool               // control frames came since the last flush
 	inbox    inbox

@@ -87,11 +87,11 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 			if p, _, err = c.whole(ctx); err != nil {
 				break
 			}
-			c.lend(p)
+			loan := c.lend(p)
 			c.give()
 			more := yield(Message{p.typ, p.data}, nil)
 			c.take(context.Background()) // which does not end, so this does not fail
-			c.takeBack()
+			c.takeBack(loan)
 			if !more {
 				c.give()
 				return
@@ -134,10 +134,8 @@ func (c *Conn) Reader(ctx context.Context) (Type, io.Reader, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	r := &messageReader{c: c, ctx: ctx, rest: p.data, fin: p.fin}
-	c.reader = r
-	c.lend(p)
-	return p.typ, r, nil
+	c.reader = &messageReader{c: c, ctx: ctx, rest: p.data, fin: p.fin, loan: c.lend(p)}
+	return p.typ, c.reader, nil
 }
 
 // messageReader reads one message. Its fields belong to the holder of the read
@@ -145,8 +143,9 @@ func (c *Conn) Reader(ctx context.Context) (Type, io.Reader, error) {
 type messageReader struct {
 	c    *Conn
 	ctx  context.Context
-	rest []byte // of the last piece, lent
-	fin  bool   // it was the last of the message
+	rest []byte // of the last piece
+	loan loan   // what rest is part of
+	fin  bool   // it was the last piece of the message
 	err  error  // the same from now on
 }
 
@@ -160,7 +159,8 @@ func (r *messageReader) Read(p []byte) (n int, err error) {
 		return 0, r.err
 	}
 	for len(r.rest) == 0 {
-		c.takeBack()
+		c.takeBack(r.loan)
+		r.loan = loan{}
 		if r.fin {
 			r.err, c.reader = io.EOF, nil
 			return 0, io.EOF
@@ -176,7 +176,7 @@ func (r *messageReader) Read(p []byte) (n int, err error) {
 			return 0, err
 		}
 		r.rest, r.fin = next.data, next.fin
-		c.lend(next)
+		r.loan = c.lend(next)
 	}
 	n = copy(p, r.rest)
 	r.rest = r.rest[n:]
@@ -203,33 +203,41 @@ func (c *Conn) begin(ctx context.Context) error {
 
 // skip passes over the rest of a message that Reader did not read to its end.
 func (c *Conn) skip(ctx context.Context) error {
-	c.takeBack()
-	for r := c.reader; !r.fin; {
-		r.rest, r.err = nil, errSuperseded
+	r := c.reader
+	c.takeBack(r.loan)
+	r.rest, r.loan, r.err = nil, loan{}, errSuperseded
+	for !r.fin {
 		p, _, err := c.piece(ctx)
 		if err != nil {
 			return err
 		}
 		r.fin = p.fin
 	}
-	c.reader.rest, c.reader.err = nil, errSuperseded
 	c.reader = nil
 	return nil
 }
 
-// lend notes that the application has p until takeBack.
-func (c *Conn) lend(p piece) {
-	c.lent = true
-	if c.ep.Take() {
-		c.taken = p.data
-	}
+// loan is memory that the application has until takeBack.
+type loan struct {
+	lent  bool
+	taken []byte // not part of the read buffer
 }
 
-func (c *Conn) takeBack() {
-	c.lent = false
-	if c.taken != nil {
-		c.driver.pools.Put(c.taken)
-		c.taken = nil
+// lend notes that the application has p.
+func (c *Conn) lend(p piece) loan {
+	if c.ep.Take() {
+		return loan{true, p.data}
+	}
+	c.lent++
+	return loan{lent: true}
+}
+
+func (c *Conn) takeBack(l loan) {
+	switch {
+	case l.taken != nil:
+		c.driver.pools.Put(l.taken)
+	case l.lent:
+		c.lent--
 	}
 }
 
@@ -325,7 +333,7 @@ func (c *Conn) settle() {
 		c.mu.Unlock()
 	}
 	if c.buf != nil {
-		if !c.lent {
+		if c.lent == 0 {
 			c.driver.pools.Put(c.buf)
 		}
 		c.buf = nil

@@ -1,0 +1,80 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/wirebeat/wirebeat/conn/endpoint"
+	"github.com/wirebeat/wirebeat/control"
+)
+
+// DefaultMaxOutput is the default of Options.MaxOutput.
+const DefaultMaxOutput = 4 << 20
+
+// Options are the limits and habits of a connection. For limits and times 0
+// means the default and a negative value none.
+type Options struct {
+	// MaxMessage is the size of the largest message accepted from the peer;
+	// a larger one ends the connection with 1009. Default 1 MiB.
+	MaxMessage int64
+	// MaxFragments is how many frames a message may have, and MaxEmpty how many
+	// of them may carry nothing. Defaults 131,072 and 1,024.
+	MaxFragments, MaxEmpty int64
+	// MaxFrame splits larger messages on sending, so that on a slow link a pong
+	// waits behind one frame at most. Default: one frame a message.
+	MaxFrame int
+	// MaxOutput is how many bytes of output may wait for a peer that does not
+	// read. Beyond it Write waits and TryWrite fails. One larger message is
+	// accepted when none waits. Default 4 MiB.
+	MaxOutput int
+	// CloseTimeout is how long the end of a connection may take, from the first
+	// Close frame to the close of the transport. Default 5 s.
+	CloseTimeout time.Duration
+
+	// Pong says which of several pings are answered.
+	Pong control.PongMode
+	// ControlRate is how many control frames a second the peer may send before
+	// the connection ends with 1008. Default: no limit.
+	ControlRate int
+
+	// Driver is what connections share; nil is one for the whole process.
+	Driver *Driver
+
+	// OnEnd is called once when the connection has ended, with what Err
+	// returns. OnRelease is called once when the transport is closed as well,
+	// which is up to CloseTimeout later. Both are called without locks, from
+	// any goroutine, and must not block.
+	OnEnd     func(c *Conn, err error)
+	OnRelease func(c *Conn)
+
+	endpoint *endpoint.Config // once Shared
+}
+
+// Shared returns a copy with the defaults filled in, which any number of
+// connections use without copying it again. It must not be changed.
+func (o *Options) Shared() *Options {
+	if o != nil && o.endpoint != nil {
+		return o
+	}
+	s := &Options{}
+	if o != nil {
+		*s = *o
+	}
+	if s.MaxOutput == 0 {
+		s.MaxOutput = DefaultMaxOutput
+	}
+	if s.Driver == nil {
+		s.Driver = &shared
+	}
+	s.endpoint = &endpoint.Config{
+		MaxMessage:   s.MaxMessage,
+		MaxFragments: s.MaxFragments,
+		MaxEmpty:     s.MaxEmpty,
+		MaxFrame:     s.MaxFrame,
+		CloseTimeout: s.CloseTimeout,
+		Pong:         s.Pong,
+		ControlRate:  s.ControlRate,
+		Rand:         &s.Driver.keys,
+		Buffers:      &s.Driver.pools,
+	}
+	return s
+}
