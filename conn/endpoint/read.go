@@ -17,46 +17,37 @@ type gather struct {
 	given   bool // the last event lent b
 }
 
-// grow makes room for at least one and at most want more bytes: memory grows
-// with what has arrived, never with what is announced.
-func (g *gather) grow(want uint64) {
-	if cap(g.b) > len(g.b) {
+// grow makes room for n bytes that are here and some of the more that will
+// come: memory grows with what has arrived, never with what is announced. It
+// at least doubles, so that a message of many small fragments costs no more
+// than one of the same size in a few.
+func (g *gather) grow(n int, more uint64) {
+	have := len(g.b) + n
+	if have <= cap(g.b) && (n > 0 || have < cap(g.b)) {
 		return
 	}
-	size := max(4*len(g.b), chunkSize)
-	if need := uint64(len(g.b)) + want; need < uint64(size) {
-		size = int(need)
+	size := 4 * max(have, chunkSize/4)
+	if all := uint64(have) + more; all < uint64(size) {
+		size = int(all)
 	}
-	g.resize(size)
-}
-
-func (g *gather) resize(size int) {
-	b := append(g.buffers.Get(size)[:0], g.b...)
+	b := append(g.buffers.Get(max(size, 2*cap(g.b)))[:0], g.b...)
 	if g.b != nil {
 		g.buffers.Put(g.b)
 	}
 	g.b = b
 }
 
-// add appends a piece of payload after which remaining bytes of its frame are
-// still to come. A piece that was read into its place needs no copy.
-func (g *gather) add(p []byte, remaining uint64) {
+// add appends a piece of payload after which more bytes of its frame are still
+// to come. A piece that was read into its place needs no copy.
+func (g *gather) add(p []byte, more uint64) {
 	if len(p) == 0 {
 		return
 	}
-	n := len(g.b)
-	if n < cap(g.b) && &p[0] == &g.b[:n+1][n] {
+	if n := len(g.b); n < cap(g.b) && &p[0] == &g.b[:n+1][n] {
 		g.b = g.b[:n+len(p)]
 		return
 	}
-	if cap(g.b)-n < len(p) {
-		// Room for the rest of the frame, as far as what is here justifies it.
-		size := 4 * (n + len(p))
-		if need := uint64(n+len(p)) + remaining; need < uint64(size) {
-			size = int(need)
-		}
-		g.resize(max(size, 512))
-	}
+	g.grow(len(p), more)
 	g.b = append(g.b, p...)
 }
 
@@ -75,7 +66,7 @@ func (e *Endpoint) ReadBuffer(scratch []byte) []byte {
 	if rest < directMin || e.stream || e.inPieces || e.msg.given || len(e.in) > 0 || e.ended {
 		return scratch
 	}
-	e.msg.grow(rest)
+	e.msg.grow(0, rest)
 	b := e.msg.b[len(e.msg.b):cap(e.msg.b)]
 	if uint64(len(b)) > rest {
 		b = b[:rest]
