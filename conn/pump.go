@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"context"
 	"time"
 
 	"github.com/wirebeat/wirebeat/conn/endpoint"
@@ -83,7 +84,7 @@ func (c *Conn) pump() {
 		ev, ok := c.ep.Poll()
 		switch {
 		case !ok:
-			if c.ep.Ended() || c.fill(nil) != nil {
+			if c.ep.Ended() || c.fill(context.Background()) != nil {
 				full = true
 			} else {
 				continue

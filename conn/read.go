@@ -340,16 +340,14 @@ func (c *Conn) settle() {
 	}
 }
 
-// fill settles the batch and waits for more bytes. It returns early, without
-// an error, when it was interrupted and ctx is nil, which only the pump passes.
+// fill settles the batch and waits for more bytes, or until it is interrupted,
+// which is no error unless ctx has ended.
 func (c *Conn) fill(ctx context.Context) error {
 	c.settle()
-	if ctx != nil {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		c.heed(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	c.heed(ctx)
 	for {
 		b, err := c.receive()
 		if len(b) > 0 {
@@ -370,12 +368,7 @@ func (c *Conn) fill(ctx context.Context) error {
 			// Somebody interrupted: first make reading possible again, then look
 			// around, so that the next interruption is not lost.
 			c.nc.SetReadDeadline(time.Time{})
-			if ctx == nil {
-				return nil
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+			return ctx.Err()
 		default:
 			c.abort(err)
 			return c.Err()
