@@ -226,7 +226,7 @@ func Example_sansIO() {
 	for ev, ok := e.Next(); ok; ev, ok = e.Next() {
 		fmt.Printf("%v %q\n", ev.Kind, ev.Data)
 		if ev.Kind == endpoint.Message {
-			e.Send(ev.Type, ev.Data, ev.Fin)
+			e.Send(ev.Type, ev.Data, true)
 		}
 	}
 	for _, b := range e.Output(nil) {

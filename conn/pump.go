@@ -89,13 +89,13 @@ func (c *Conn) pump() {
 			} else {
 				continue
 			}
-		case ev.Kind != endpoint.Message:
+		case !ev.Kind.IsData():
 			c.react(ev)
 			continue
 		case full:
 			continue // closing, and nobody reads: what comes now is discarded
 		default:
-			c.inbox.add(piece{ev.Type, ev.Fin, append([]byte(nil), ev.Data...)})
+			c.inbox.add(piece{ev.Type, ev.Kind == endpoint.Message, append([]byte(nil), ev.Data...)})
 			continue
 		}
 		break

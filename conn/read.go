@@ -248,6 +248,7 @@ func (c *Conn) whole(ctx context.Context) (p piece, own bool, err error) {
 	if err != nil || p.fin {
 		return p, own, err
 	}
+	c.typ = p.typ
 	all := append([]byte(nil), p.data...)
 	for !p.fin {
 		if p, _, err = c.piece(ctx); err != nil {
@@ -255,7 +256,6 @@ func (c *Conn) whole(ctx context.Context) (p piece, own bool, err error) {
 			return piece{}, false, err
 		}
 		all = append(all, p.data...)
-		c.typ = p.typ
 	}
 	p.data = all
 	return p, true, nil
@@ -280,7 +280,7 @@ func (c *Conn) piece(ctx context.Context) (p piece, own bool, err error) {
 			if err := c.fill(ctx); err != nil {
 				return piece{}, false, err
 			}
-		case ev.Kind != endpoint.Message:
+		case !ev.Kind.IsData():
 			c.react(ev)
 		default:
 			if more := c.ep.More(); more != c.more {
@@ -290,7 +290,7 @@ func (c *Conn) piece(ctx context.Context) (p piece, own bool, err error) {
 			if c.reacted {
 				c.hold()
 			}
-			return piece{ev.Type, ev.Fin, ev.Data}, false, nil
+			return piece{ev.Type, ev.Kind == endpoint.Message, ev.Data}, false, nil
 		}
 	}
 }

@@ -70,15 +70,15 @@ type Endpoint struct {
 	responder  control.Responder
 	limit      *control.Limit
 	probes     *control.Probes
-	probeEnd   uint64 // where in the stream the last probe that joined the queue ends
-	probeSeq   uint32 // that probe
-	probeNew   uint32 // the last probe that has not joined
+	probeSeq   uint32 // the last probe that joined the queue
+	probeNew   uint32 // the last probe
 	lastRTT    time.Duration
 	now        time.Time // the latest time that was passed in
 	deadline   time.Time // of the closing handshake
 	closing    control.Closing
 	key        [4]byte // of the frame that is being masked
 	inMessage  bool    // a streamed message of ours is unfinished
+	plain      bool    // messages leave as they are: unmasked, unlimited, in one frame
 	dropped    bool    // the connection is over, nothing leaves any more
 	closeError *CloseError
 }
@@ -97,6 +97,7 @@ func New(role Role, cfg *Config) *Endpoint {
 		responder: control.Responder{Mode: cfg.Pong},
 		limit:     control.NewLimit(cfg.ControlRate),
 	}
+	e.plain = role == Server && cfg.MaxFrame <= 0 && e.limit == nil
 	e.out.buffers = cfg.Buffers
 	if e.out.buffers == nil {
 		e.out.buffers = garbage{}
@@ -121,13 +122,13 @@ func (e *Endpoint) Next() (ev Event, ok bool) {
 	ev, ok = e.Poll()
 	if !ok {
 		e.EndBatch()
-	} else if ev.Kind != Message {
+	} else if !ev.Kind.IsData() {
 		e.React(e.received, ev, nil)
 	}
 	return ev, ok
 }
 
-// React answers an event of Poll that is not a Message: it queues pongs and
+// React answers an event of Poll that is not data: it queues pongs and
 // Close frames, and calls answered, unless it is nil, for each probe that a
 // pong answers. It needs both halves.
 func (e *Endpoint) React(now time.Time, ev Event, answered func(seq uint32, pong control.Pong)) {
@@ -136,6 +137,7 @@ func (e *Endpoint) React(now time.Time, ev Event, answered func(seq uint32, pong
 	case Ping, Pong:
 		within, exceeded := e.limit.Take(now)
 		if exceeded {
+			e.end()
 			e.fail(frame.ClosePolicyViolation, control.TooManyPings, nil)
 			return
 		}
@@ -201,7 +203,9 @@ func (e *Endpoint) pong(now time.Time, payload []byte, answered func(uint32, con
 // frame in response, the endpoint typically echos the status code it
 // received." RFC 6455 §5.5.1
 func (e *Endpoint) peerClosed(code frame.CloseCode, reason string) {
-	e.ended = true
+	if e.dropped {
+		return
+	}
 	e.responder.Drop()
 	if e.closing.Receive() && e.closing.Send() {
 		e.startDeadline()
@@ -213,7 +217,9 @@ func (e *Endpoint) peerClosed(code frame.CloseCode, reason string) {
 // fail answers a violation: "_Fail the WebSocket Connection_", and as a Close
 // frame is the last thing to leave, what was answered before leaves first.
 func (e *Endpoint) fail(code frame.CloseCode, reason string, cause *frame.ProtocolError) {
-	e.ended = true
+	if e.dropped {
+		return
+	}
 	err := &CloseError{Code: code, Reason: reason}
 	if cause != nil {
 		err.Reason, err.Err = "", cause

@@ -27,12 +27,13 @@ type output struct {
 	ctl     []byte // control frames that have not joined
 	off     int    // bytes of segs[0] that are written
 
-	queued   int    // bytes in segs that are not written
-	lent     int    // of those, how many Output lent
-	written  uint64 // position in the stream of the first byte not written
-	joined   uint64 // bytes of control frames that ever joined the queue
-	boundary uint64 // start of a frame: the last at or before written, or the first after it
-	blocked  bool   // the last write took less than it was lent
+	queued    int    // bytes in segs that are not written
+	lent      int    // of those, how many Output lent
+	written   uint64 // position in the stream of the first byte not written
+	joined    uint64 // bytes of control frames that ever joined the queue
+	joinedEnd uint64 // where in the stream the last of them end
+	boundary  uint64 // start of a frame: the last at or before written, or the first after it
+	blocked   bool   // the last write took less than it was lent
 }
 
 // segment is a run of bytes of the queue.
@@ -40,6 +41,7 @@ type segment struct {
 	b     []byte
 	owner []byte // to give back once written; nil if there is nothing to give back
 	lent  bool   // b is the caller's, who wants it back
+	part  bool   // b lies in the owner of a later segment
 }
 
 func (o *output) buffered() int { return o.queued + len(o.ctl) }
@@ -62,7 +64,7 @@ func (o *output) more(n int) *segment {
 		// A borrowed payload follows the buffer: go on behind it in the same one.
 		s := &o.segs[i]
 		next = segment{b: s.b[len(s.b):], owner: s.owner}
-		s.b, s.owner = s.b[:len(s.b):len(s.b)], nil
+		s.b, s.owner, s.part = s.b[:len(s.b):len(s.b)], nil, true
 	} else {
 		b := o.buffers.Get(max(n, chunkSize))
 		next = segment{b: b[:0], owner: b}
@@ -136,23 +138,40 @@ func (o *output) whole(b []byte) {
 	s.b = append(s.b, b...)
 }
 
-// waiting is where control frames are appended, ahead of all data that has not
+// control queues a ping or pong of a server ahead of all data that has not
 // begun to leave.
-func (o *output) waiting() *[]byte {
-	if o.ctl == nil {
-		o.ctl = o.buffers.Get(512)[:0]
+func (o *output) control(b0 byte, p []byte) {
+	o.growControl()
+	o.ctl = append(append(o.ctl, b0, byte(len(p))), p...)
+}
+
+// maskedControl queues a ping or pong of a client.
+func (o *output) maskedControl(b0 byte, p []byte, key [4]byte) {
+	o.growControl()
+	o.ctl = appendMasked(o.ctl, b0, p, key)
+}
+
+// growControl makes room for one more control frame.
+func (o *output) growControl() {
+	const most = frame.MaxHeader + frame.MaxControl
+	if cap(o.ctl)-len(o.ctl) >= most {
+		return
 	}
-	return &o.ctl
+	b := append(o.buffers.Get(max(4*most, 2*cap(o.ctl)))[:0], o.ctl...)
+	if o.ctl != nil {
+		o.buffers.Put(o.ctl)
+	}
+	o.ctl = b
 }
 
 // join puts the control frames into the queue at the first frame boundary that
-// has not been passed, and returns the position in the stream where they end.
-func (o *output) join() uint64 {
+// has not been passed.
+func (o *output) join() {
 	at := 0
-	end := o.written
+	o.joinedEnd = o.written
 	if o.boundary > o.written {
 		at = o.split(int(o.boundary - o.written))
-		end = o.boundary
+		o.joinedEnd = o.boundary
 	} else if o.off > 0 {
 		s := &o.segs[0]
 		s.b = s.b[o.off:]
@@ -163,9 +182,8 @@ func (o *output) join() uint64 {
 	o.segs[at] = segment{b: o.ctl, owner: o.ctl}
 	o.queued += len(o.ctl)
 	o.joined += uint64(len(o.ctl))
-	end += uint64(len(o.ctl))
+	o.joinedEnd += uint64(len(o.ctl))
 	o.ctl = nil
-	return end
 }
 
 // split makes a segment begin n bytes after the first byte not written, and
@@ -180,7 +198,8 @@ func (o *output) split(n int) int {
 		if n < len(s.b) {
 			rest := *s
 			rest.b = s.b[n:]
-			s.b, s.owner = s.b[:n:n], nil
+			s.b, s.part = s.b[:n:n], s.part || s.owner != nil
+			s.owner = nil
 			o.segs = append(o.segs, segment{})
 			copy(o.segs[i+2:], o.segs[i+1:])
 			o.segs[i+1] = rest
@@ -275,6 +294,7 @@ func (o *output) peek(dst []byte, at int) (n int) {
 // to one of its own size, so that a peer which does not read holds little more
 // memory than the bytes it has not read. Nothing may be lent.
 func (o *output) keep() {
+	parts := false // of a buffer that must stay are in the queue
 	for i := range o.segs {
 		s := &o.segs[i]
 		off := 0
@@ -282,7 +302,8 @@ func (o *output) keep() {
 			off = o.off
 		}
 		rest := s.b[off:]
-		if !s.lent && (s.owner == nil || len(rest) > cap(s.owner)/4) {
+		parts = parts || s.part
+		if !s.lent && (s.owner == nil || parts || len(rest) > cap(s.owner)/4) {
 			continue
 		}
 		b := append(o.buffers.Get(len(rest))[:0], rest...)
@@ -302,6 +323,9 @@ func (o *output) release() {
 		if s := &o.segs[i]; s.owner != nil && o.lent == 0 {
 			o.buffers.Put(s.owner)
 		}
+	}
+	if o.ctl != nil {
+		o.buffers.Put(o.ctl)
 	}
 	o.segs, o.ctl = nil, nil
 	o.off, o.queued, o.lent = 0, 0, 0

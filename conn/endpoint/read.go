@@ -87,10 +87,6 @@ func (e *Endpoint) EOF(now time.Time) { e.eof, e.received = true, now }
 // pieces to its end.
 func (e *Endpoint) Stream(on bool) { e.stream = on }
 
-// InMessage reports whether the last Message event was a piece after which
-// more pieces follow.
-func (e *Endpoint) InMessage() bool { return e.inPieces }
-
 // More reports whether at least one frame of the bytes received is complete
 // and was not given yet.
 func (e *Endpoint) More() bool {
@@ -126,7 +122,7 @@ func (e *Endpoint) Poll() (ev Event, ok bool) {
 			return e.controlEvent(part)
 		}
 		if part.First() && part.Fin() {
-			return Event{Kind: Message, Type: part.Opcode, Fin: true, Data: part.Payload}, true
+			return Event{Kind: Message, Type: part.Opcode, Data: part.Payload}, true
 		}
 		if ev, ok = e.gathered(part); ok {
 			return ev, true
@@ -135,7 +131,7 @@ func (e *Endpoint) Poll() (ev Event, ok bool) {
 	if e.ended {
 		e.in = nil
 	} else if e.eof {
-		e.ended = true
+		e.end()
 		return Event{Kind: End}, true
 	}
 	return Event{}, false
@@ -144,19 +140,25 @@ func (e *Endpoint) Poll() (ev Event, ok bool) {
 // gathered adds a piece to the message it belongs to, and returns the event
 // that this makes.
 func (e *Endpoint) gathered(part frame.Part) (ev Event, ok bool) {
-	ev = Event{Kind: Message, Type: part.Opcode, Fin: part.Fin(), Data: part.Payload}
+	ev = Event{Kind: Piece, Type: part.Opcode, Data: part.Payload}
+	if part.Fin() {
+		ev.Kind = Message
+	}
 	if part.First() {
 		e.inPieces = false
 	}
 	if (e.stream || e.inPieces) && len(e.msg.b) == 0 {
-		e.inPieces = !ev.Fin
-		return ev, ev.Fin || len(ev.Data) > 0
+		if ev.Kind == Piece && len(ev.Data) == 0 {
+			return Event{}, false
+		}
+		e.inPieces = ev.Kind == Piece
+		return ev, true
 	}
 	e.msg.add(part.Payload, e.parser.Remaining())
-	if !ev.Fin && !e.stream {
+	if ev.Kind == Piece && !e.stream {
 		return Event{}, false
 	}
-	e.inPieces = !ev.Fin
+	e.inPieces = ev.Kind == Piece
 	e.msg.given = true
 	ev.Data = e.msg.b
 	return ev, true
@@ -173,7 +175,7 @@ func (e *Endpoint) controlEvent(part frame.Part) (Event, bool) {
 	if err != nil {
 		return e.violation(err.(*frame.ProtocolError)), true
 	}
-	e.ended = true
+	e.end()
 	var reason []byte
 	if len(part.Payload) > 2 {
 		reason = part.Payload[2:]
@@ -182,9 +184,15 @@ func (e *Endpoint) controlEvent(part frame.Part) (Event, bool) {
 }
 
 func (e *Endpoint) violation(err *frame.ProtocolError) Event {
-	e.failed, e.ended = err, true
-	e.msg.release()
+	e.failed = err
+	e.end()
 	return Event{Kind: Failed, Code: err.Code}
+}
+
+// end makes everything that follows mean nothing.
+func (e *Endpoint) end() {
+	e.ended = true
+	e.msg.release()
 }
 
 // Ended reports whether the peer's bytes mean nothing any more: its Close came,

@@ -27,6 +27,10 @@ func (e *Endpoint) send(typ frame.Opcode, p []byte, fin, borrow bool) error {
 	if !e.MaySend() {
 		return ErrClosed
 	}
+	if e.plain && fin && !e.inMessage {
+		e.out.frame(finBit|byte(typ), p, borrow)
+		return nil
+	}
 	if e.limit != nil {
 		e.limit.Sent(e.now)
 	}
@@ -73,7 +77,7 @@ func (m *Prepared) Len() int { return len(m.payload) }
 
 // SendPrepared queues m as Send would queue its message.
 func (e *Endpoint) SendPrepared(m *Prepared) error {
-	if e.role == Client || e.cfg.MaxFrame > 0 && len(m.payload) > e.cfg.MaxFrame {
+	if e.role == Client || e.inMessage || e.cfg.MaxFrame > 0 && len(m.payload) > e.cfg.MaxFrame {
 		return e.Send(m.typ, m.payload, true)
 	}
 	if !e.MaySend() {
@@ -99,15 +103,13 @@ func (e *Endpoint) sendFrame(b0 byte, p []byte, borrow bool) error {
 
 // sendControl queues a ping or pong.
 func (e *Endpoint) sendControl(opcode frame.Opcode, p []byte) error {
-	ctl := e.out.waiting()
 	if e.role == Server {
-		*ctl = append(*ctl, finBit|byte(opcode), byte(len(p)))
-		*ctl = append(*ctl, p...)
+		e.out.control(finBit|byte(opcode), p)
 		return nil
 	}
 	err := e.mask()
 	if err == nil {
-		*ctl = appendMasked(*ctl, finBit|byte(opcode), p, e.key)
+		e.out.maskedControl(finBit|byte(opcode), p, e.key)
 	}
 	return err
 }
@@ -123,13 +125,17 @@ func (e *Endpoint) mask() error {
 	return nil
 }
 
-// Ping queues a ping with a payload of at most 125 bytes, ahead of data.
+// Ping queues a ping with a payload of at most 125 bytes, ahead of data. While
+// 64 KiB of control frames wait it returns ErrPings.
 func (e *Endpoint) Ping(p []byte) error {
 	if len(p) > frame.MaxControl {
 		return ErrPayload
 	}
 	if !e.MaySend() {
 		return ErrClosed
+	}
+	if len(e.out.ctl) > maxControl {
+		return ErrPings
 	}
 	return e.sendControl(frame.Ping, p)
 }
@@ -182,13 +188,13 @@ func (e *Endpoint) Close(now time.Time, code frame.CloseCode, reason string) err
 // Output appends to bufs what is to be written next, in order, and lends it
 // until Written, which must follow before the next Output.
 func (e *Endpoint) Output(bufs [][]byte) [][]byte {
-	if e.responder.Waiting() {
+	// Control frames that joined before leave first: it keeps their order, and
+	// while the peer does not read, new ones wait where they are few.
+	if e.out.written >= e.out.joinedEnd {
 		e.pongs()
-	}
-	if len(e.out.ctl) > 0 {
-		end := e.out.join()
-		if e.probeNew != e.probeSeq {
-			e.probeSeq, e.probeEnd = e.probeNew, end
+		if len(e.out.ctl) > 0 {
+			e.out.join()
+			e.probeSeq = e.probeNew
 		}
 	}
 	return e.out.lend(bufs)
@@ -202,7 +208,7 @@ func (e *Endpoint) Written(now time.Time, n int) {
 		return
 	}
 	e.out.wrote(n)
-	if e.probeSeq != 0 && e.out.written >= e.probeEnd && e.probes != nil {
+	if e.probes != nil && e.out.written >= e.out.joinedEnd {
 		e.probes.Sent(e.probeSeq, now)
 	}
 }
