@@ -114,7 +114,7 @@ func (p *page) closed(peer *server.Peer) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.peers[id] == peer {
+	if p.peers[id] == peer { // not if another had the id first
 		delete(p.peers, id)
 	}
 }
@@ -215,6 +215,7 @@ func (p *page) ping(r *http.Request, _ url.Values, peer *server.Peer) (any, erro
 
 // close starts the closing handshake, and does not wait for its end.
 func (p *page) close(_ *http.Request, query url.Values, peer *server.Peer) (any, error) {
+	reason := query.Get("reason")
 	code, err := strconv.ParseUint(query.Get("code"), 10, 16)
 	if err != nil {
 		return nil, &refusal{http.StatusBadRequest, "code must be a number"}
@@ -222,19 +223,20 @@ func (p *page) close(_ *http.Request, query url.Values, peer *server.Peer) (any,
 	if state := peer.Health().State; state == control.Ending || state == control.Finished {
 		return nil, conn.ErrClosed
 	}
-	if err := peer.Close(conn.CloseCode(code), query.Get("reason")); err != nil {
+	if err := peer.Close(conn.CloseCode(code), reason); err != nil {
 		return nil, &refusal{http.StatusBadRequest,
 			"code must be one that may be sent, or 1005 without a reason; the reason at most 123 bytes of UTF-8"}
 	}
 	return struct {
 		Code   uint64 `json:"code"`
 		Reason string `json:"reason"`
-	}{code, query.Get("reason")}, nil
+	}{code, reason}, nil
 }
 
 // health answers with what is known of the peer.
 func (p *page) health(_ *http.Request, _ url.Values, peer *server.Peer) (any, error) {
 	h := peer.Health()
+	since := time.Since(h.LastInbound)
 	return struct {
 		State       string    `json:"state"`
 		LastInbound time.Time `json:"last_inbound"`
@@ -243,8 +245,5 @@ func (p *page) health(_ *http.Request, _ url.Values, peer *server.Peer) (any, er
 		Outstanding int       `json:"outstanding"`
 		Coalesced   uint64    `json:"coalesced"`
 		Strikes     uint64    `json:"strikes"`
-	}{
-		h.State.String(), h.LastInbound, time.Since(h.LastInbound).Milliseconds(),
-		h.RTT.Microseconds(), h.Outstanding, h.Coalesced, h.Strikes,
-	}, nil
+	}{h.State.String(), h.LastInbound, since.Milliseconds(), h.RTT.Microseconds(), h.Outstanding, h.Coalesced, h.Strikes}, nil
 }
