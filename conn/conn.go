@@ -38,6 +38,10 @@ var (
 	ErrClosed = endpoint.ErrClosed
 	// ErrBackpressure: the output limit is reached; nothing was sent.
 	ErrBackpressure = endpoint.ErrBackpressure
+	// ErrPings: 16 pings of ours are unanswered; no other was sent.
+	ErrPings = endpoint.ErrPings
+	// ErrPayload: the code or the reason of a Close is not fit to be sent.
+	ErrPayload = endpoint.ErrPayload
 )
 
 // Conn is a WebSocket connection. [New] makes one from a net.Conn whose
@@ -70,15 +74,16 @@ type Conn struct {
 	inbound atomic.Int64
 
 	// What follows belongs to the holder of the read role.
-	ep       *endpoint.Endpoint // its reading half; the writing half belongs to mu
-	buf      []byte             // what the last read used, until it is used up
-	lent     int                // how many parts of this or earlier buffers the application has
-	more     bool               // the value of batch
-	reacted  bool               // control frames came since the last flush
-	inbox    inbox
-	typ      Type            // of the message whose pieces are being joined
-	reader   *messageReader  // whose message is not read to its end
-	watching <-chan struct{} // of the context whose end interrupts
+	ep        *endpoint.Endpoint // its reading half; the writing half belongs to mu
+	buf       []byte             // what the last read used, until it is used up
+	lent      int                // how many parts of this or earlier buffers the application has
+	more      bool               // the value of batch
+	reacted   bool               // control frames came in this batch
+	announced bool               // and their answers leave within 1 ms
+	inbox     inbox
+	typ       Type            // of the message whose pieces are being joined
+	reader    *messageReader  // whose message is not read to its end
+	watching  <-chan struct{} // of the context whose end interrupts
 
 	mu       sync.Mutex // guards the writing half of ep and what follows
 	writing  bool       // somebody is writing to the transport
@@ -175,7 +180,7 @@ func (c *Conn) now() time.Time {
 
 // Ping sends a ping and waits for its pong, which also answers pings sent
 // before it. The error is that of ctx, or how the connection ended, or
-// endpoint.ErrPings when 16 pings are unanswered.
+// [ErrPings] when 16 are unanswered.
 func (c *Conn) Ping(ctx context.Context) (control.Pong, error) {
 	if err := ctx.Err(); err != nil {
 		return control.Pong{}, err

@@ -6,120 +6,119 @@ import (
 	"time"
 )
 
-// deadline is a context that ends at a time which can be moved, as the
-// deadlines of a net.Conn are; moved again, it is one that has not ended. The
-// zero value never ends.
+// deadline gives contexts that end at a time which can be moved while they are
+// in use, as the deadlines of a net.Conn can. The zero value is not set.
 type deadline struct {
-	mu    sync.Mutex
-	timer *time.Timer
-	at    time.Time
-	done  chan struct{}
-	funcs map[*func()]struct{} // to call when it ends
+	mu      sync.Mutex
+	current *moving
 }
 
+// moving is a context whose end can be moved until it has come.
+type moving struct {
+	mu    sync.Mutex
+	at    time.Time
+	timer *time.Timer
+	done  chan struct{}
+	ended bool
+	funcs map[*func()]struct{} // to call at the end
+}
+
+// context is for the next call.
+func (d *deadline) context() context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current == nil {
+		d.current = &moving{done: make(chan struct{})}
+	}
+	return d.current
+}
+
+// set moves the deadline of the calls under way and of those to come.
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
+	if d.current == nil || !d.current.move(t) {
+		d.current = &moving{done: make(chan struct{})}
+		d.current.move(t)
 	}
-	d.at = t
-	if d.done != nil {
-		select {
-		case <-d.done:
-			d.done = nil // the next call waits for another end
-		default:
-		}
+}
+
+// move returns false if the end has come already.
+func (m *moving) move(t time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return false
 	}
+	if m.timer != nil {
+		m.timer.Stop()
+		m.timer = nil
+	}
+	m.at = t
 	if t.IsZero() {
-		return
+		return true
 	}
 	if wait := time.Until(t); wait > 0 {
-		d.timer = time.AfterFunc(wait, d.end)
+		m.timer = time.AfterFunc(wait, m.expire)
 	} else {
-		d.endLocked()
+		m.end()
+	}
+	return true
+}
+
+func (m *moving) expire() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.ended && !m.at.IsZero() && !time.Now().Before(m.at) { // else it was moved in this moment
+		m.end()
 	}
 }
 
-func (d *deadline) end() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.at.IsZero() && !time.Now().Before(d.at) { // else it was moved in this moment
-		d.endLocked()
-	}
-}
-
-func (d *deadline) endLocked() {
-	done := d.channel()
-	select {
-	case <-done:
-		return
-	default:
-	}
-	close(done)
-	for f := range d.funcs {
+func (m *moving) end() {
+	m.ended = true
+	close(m.done)
+	for f := range m.funcs {
 		go (*f)()
 	}
-	d.funcs = nil
-}
-
-func (d *deadline) channel() chan struct{} {
-	if d.done == nil {
-		d.done = make(chan struct{})
-	}
-	return d.done
+	m.funcs = nil
 }
 
 // AfterFunc lets context.AfterFunc do without a goroutine that waits.
-func (d *deadline) AfterFunc(f func()) (stop func() bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.errLocked() != nil {
+func (m *moving) AfterFunc(f func()) (stop func() bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
 		go f()
 		return func() bool { return false }
 	}
-	if d.funcs == nil {
-		d.funcs = make(map[*func()]struct{})
+	if m.funcs == nil {
+		m.funcs = make(map[*func()]struct{})
 	}
-	key := &f
-	d.funcs[key] = struct{}{}
+	m.funcs[&f] = struct{}{}
 	return func() bool {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		_, ok := d.funcs[key]
-		delete(d.funcs, key)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		_, ok := m.funcs[&f]
+		delete(m.funcs, &f)
 		return ok
 	}
 }
 
-func (d *deadline) Done() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.channel()
-}
+func (m *moving) Done() <-chan struct{} { return m.done }
 
-func (d *deadline) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.errLocked()
-}
-
-func (d *deadline) errLocked() error {
-	if d.done != nil {
-		select {
-		case <-d.done:
-			return context.DeadlineExceeded
-		default:
-		}
+func (m *moving) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return context.DeadlineExceeded
 	}
 	return nil
 }
 
-func (d *deadline) Deadline() (time.Time, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.at, !d.at.IsZero()
+func (m *moving) Deadline() (time.Time, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at, !m.at.IsZero()
 }
 
-func (d *deadline) Value(any) any { return nil }
+func (m *moving) Value(any) any { return nil }

@@ -9,8 +9,10 @@ import (
 )
 
 // discardLimit is how much a peer may send after the end of the connection
-// before its transport is closed under it.
-const discardLimit = 1 << 20
+// before its transport is closed under it. There is room for the rest of a
+// message that was too big, whose sender would otherwise see a reset instead of
+// the Close frame that says so.
+const discardLimit = 16 << 20
 
 // Close ends the connection: what was written before leaves first, then a
 // Close frame; then the peer's Close frame is waited for. All of it is over
@@ -113,8 +115,7 @@ func (c *Conn) endWrites() bool {
 
 // discard reads until the peer is done as well.
 func (c *Conn) discard() {
-	b := c.driver.pools.Get(smallSize)
-	defer c.driver.pools.Put(b)
+	b := make([]byte, smallSize)
 	for left := discardLimit; left > 0; {
 		n, err := c.nc.Read(b)
 		left -= n

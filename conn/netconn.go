@@ -28,16 +28,17 @@ type stream struct {
 	reads, writes deadline
 
 	mu     sync.Mutex // one Read at a time
-	reader io.Reader
+	reader *messageReader
 	closed sync.Once
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx := s.reads.context()
 	for {
 		if s.reader == nil {
-			typ, r, err := s.c.Reader(&s.reads)
+			typ, r, err := s.c.Reader(ctx)
 			if err != nil {
 				return 0, s.explain(err)
 			}
@@ -45,8 +46,9 @@ func (s *stream) Read(p []byte) (int, error) {
 				s.c.startClose(1003, "message of the wrong type")
 				return 0, errors.New("websocket: message of type " + typ.String() + " on a stream of " + s.typ.String())
 			}
-			s.reader = r
+			s.reader = r.(*messageReader)
 		}
+		s.reader.ctx = ctx
 		n, err := s.reader.Read(p)
 		if err == io.EOF {
 			s.reader = nil
@@ -60,7 +62,7 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 func (s *stream) Write(p []byte) (int, error) {
-	if err := s.c.Write(&s.writes, s.typ, p); err != nil {
+	if err := s.c.Write(s.writes.context(), s.typ, p); err != nil {
 		return 0, s.explain(err)
 	}
 	return len(p), nil

@@ -283,12 +283,13 @@ func (c *Conn) piece(ctx context.Context) (p piece, own bool, err error) {
 		case !ev.Kind.IsData():
 			c.react(ev)
 		default:
-			if more := c.ep.More(); more != c.more {
+			more := c.ep.More()
+			if more != c.more {
 				c.more = more
 				c.batch.Store(more)
 			}
-			if c.reacted {
-				c.hold()
+			if c.reacted && !(c.announced && more) {
+				c.announce()
 			}
 			return piece{ev.Type, ev.Kind == endpoint.Message, ev.Data}, false, nil
 		}
@@ -308,13 +309,17 @@ func (c *Conn) react(ev endpoint.Event) {
 	}
 }
 
-// hold lets the answers to control frames of this batch wait for the replies
-// that the application is about to write, but not for long.
-func (c *Conn) hold() {
-	c.reacted = false
+// announce lets the answers to control frames of this batch wait for the
+// replies that the application is about to write, but not for long.
+func (c *Conn) announce() {
+	c.announced = true
 	c.mu.Lock()
-	if c.ep.Pending() && !c.writing {
-		c.holdLocked()
+	if !c.more {
+		c.ep.EndBatch()
+		c.reacted, c.announced = false, false
+	}
+	if !c.writing {
+		c.hold()
 	}
 	c.mu.Unlock()
 }
@@ -326,7 +331,7 @@ func (c *Conn) settle() {
 		c.batch.Store(false)
 	}
 	if c.reacted || c.held.Load() {
-		c.reacted = false
+		c.reacted, c.announced = false, false
 		c.mu.Lock()
 		c.ep.EndBatch()
 		c.flush()
@@ -419,6 +424,10 @@ func (c *Conn) heed(ctx context.Context) {
 	defer c.role.mu.Unlock()
 	if c.unwatch != nil {
 		c.unwatch()
+		c.unwatch = nil
+	}
+	if c.over.Load() {
+		return // a context that lives on must not keep what has ended
 	}
 	c.unwatch = context.AfterFunc(ctx, c.interrupt)
 }

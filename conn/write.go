@@ -121,10 +121,11 @@ func (c *Conn) collect() {
 		c.flush()
 		return
 	}
-	c.holdLocked()
+	c.hold()
 }
 
-func (c *Conn) holdLocked() {
+// hold lets what is queued, or will be, leave in 1 ms.
+func (c *Conn) hold() {
 	if c.held.Load() {
 		return
 	}
@@ -139,9 +140,9 @@ func (c *Conn) holdLocked() {
 // letGo lets held replies leave. The timer calls it.
 func (c *Conn) letGo() {
 	c.mu.Lock()
-	if c.held.Load() {
-		c.flush()
-	}
+	c.held.Store(false)
+	c.ep.EndBatch()
+	c.flush()
 	c.mu.Unlock()
 }
 
@@ -214,27 +215,39 @@ func (c *Conn) Flush(ctx context.Context) error {
 	c.mu.Lock()
 	c.flush()
 	w := flushWaiter{until: c.ep.Queued()}
-	if !c.ep.Pending() || c.ep.Sent() >= w.until || c.over.Load() && !c.ep.Pending() {
-		c.mu.Unlock()
-		return nil
+	if c.ep.Aborted() || c.ep.Sent() >= w.until && !c.ep.Pending() {
+		defer c.mu.Unlock()
+		return c.lost()
 	}
 	w.done = make(chan struct{})
 	c.flushes = append(c.flushes, w)
 	c.mu.Unlock()
+	var err error
 	select {
 	case <-w.done:
-		return nil
 	case <-c.released:
-		return c.Err()
 	case <-ctx.Done():
+		err = ctx.Err()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.flushes {
 		if c.flushes[i].done == w.done {
 			c.flushes = append(c.flushes[:i], c.flushes[i+1:]...)
-			return ctx.Err()
+			if err == nil {
+				err = c.lost()
+			}
+			return err
 		}
+	}
+	return nil
+}
+
+// lost returns how the connection ended if output was lost with it. c.mu is
+// held.
+func (c *Conn) lost() error {
+	if c.ep.Aborted() {
+		return c.ep.Err()
 	}
 	return nil
 }
@@ -261,10 +274,11 @@ func (c *Conn) flush() {
 			c.writing = false
 			return
 		}
+		began := c.now()
 		c.mu.Unlock()
 		n, blocked, err := c.raw.write(c.vec, false)
 		c.mu.Lock()
-		if !c.wrote(n, err) {
+		if !c.wrote(began, n, err) {
 			return
 		}
 		if blocked {
@@ -291,6 +305,7 @@ func (c *Conn) flusher() {
 			c.writing = false
 			return
 		}
+		began := c.now()
 		c.mu.Unlock()
 		var n int
 		var err error
@@ -302,7 +317,7 @@ func (c *Conn) flusher() {
 			n, err = c.nc.Write(c.vec[0][:min(len(c.vec[0]), streamWrite)])
 		}
 		c.mu.Lock()
-		if !c.wrote(n, err) {
+		if !c.wrote(began, n, err) {
 			return
 		}
 	}
@@ -311,11 +326,12 @@ func (c *Conn) flusher() {
 // streamWrite is the most that goes into one blocking write: a TLS record.
 const streamWrite = 16 << 10
 
-// wrote takes what was written off the queue. It returns false when the
-// transport failed, and with it the connection.
-func (c *Conn) wrote(n int, err error) bool {
+// wrote takes what was written off the queue, in a call that began at a time
+// when it could not have been answered yet. It returns false when the transport
+// failed, and with it the connection.
+func (c *Conn) wrote(began time.Time, n int, err error) bool {
 	clear(c.vec)
-	c.ep.Written(c.now(), n)
+	c.ep.Written(began, n)
 	if err != nil {
 		c.writing = false
 		c.ep.Abort(err)

@@ -47,8 +47,9 @@ func (p *Peer) Send(typ conn.Type, data []byte) error { return p.link.Send(typ, 
 // SendPrepared is Send for a message that many peers get.
 func (p *Peer) SendPrepared(m *conn.Prepared) error { return p.link.SendPrepared(m) }
 
-// Ping sends a ping. done, unless it is nil, is called once with the pong or
-// with how the connection ended, on any goroutine.
+// Ping sends a ping. done, unless it is nil, is called once, on any goroutine:
+// with the pong, or with how the connection ended, [conn.ErrPings], or
+// context.DeadlineExceeded after 20 s.
 func (p *Peer) Ping(done func(control.Pong, error)) { p.link.Ping(done) }
 
 // Close starts the closing handshake; see conn.Conn.Close.

@@ -43,6 +43,7 @@ type Server struct {
 	running    int // handlers that have not returned
 	idle       chan struct{}
 	plain      *http.Server // for Fallback
+	plainly    sync.Once
 	handoff    *handoff
 }
 
@@ -88,10 +89,10 @@ func (s *Server) start() error {
 			s.plain = &http.Server{
 				Handler:           s,
 				ReadHeaderTimeout: defaultHandshakeTimeout,
+				ReadTimeout:       time.Minute,
 				IdleTimeout:       time.Minute,
 				MaxHeaderBytes:    maxHeaderBytes,
 			}
-			go s.plain.Serve(s.handoff)
 		}
 	})
 	return s.err
@@ -115,6 +116,9 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 	s.listeners[ln] = struct{}{}
 	s.mu.Unlock()
+	if s.plain != nil {
+		s.plainly.Do(func() { go s.plain.Serve(s.handoff) })
+	}
 	defer func() {
 		s.mu.Lock()
 		delete(s.listeners, ln)

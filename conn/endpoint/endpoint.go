@@ -152,6 +152,7 @@ func (e *Endpoint) React(now time.Time, ev Event, answered func(seq uint32, pong
 		e.fail(ev.Code, e.failed.Reason, e.failed)
 	case End:
 		if !e.closing.Received() {
+			e.startDeadline()
 			e.finish(&CloseError{Code: frame.CloseAbnormal, Remote: true, Err: io.ErrUnexpectedEOF})
 		}
 	}
@@ -210,7 +211,7 @@ func (e *Endpoint) peerClosed(code frame.CloseCode, reason string) {
 	if e.closing.Receive() && e.closing.Send() {
 		e.startDeadline()
 		e.finish(&CloseError{Code: code, Reason: reason, Remote: true})
-		e.sendFrame(finBit|byte(frame.Close), frame.AppendClose(nil, code, ""), false)
+		e.sendClose(code, "")
 	}
 }
 
@@ -229,7 +230,7 @@ func (e *Endpoint) fail(code frame.CloseCode, reason string, cause *frame.Protoc
 	e.pongs()
 	if e.closing.Send() {
 		e.startDeadline()
-		e.sendFrame(finBit|byte(frame.Close), frame.AppendClose(nil, code, reason), false)
+		e.sendClose(code, reason)
 	}
 }
 
@@ -246,8 +247,10 @@ func (e *Endpoint) finish(err *CloseError) {
 	}
 }
 
+// startDeadline starts the time that the end of the connection may take, unless
+// it has begun.
 func (e *Endpoint) startDeadline() {
-	if e.cfg.CloseTimeout < 0 {
+	if e.cfg.CloseTimeout < 0 || !e.deadline.IsZero() {
 		return
 	}
 	timeout := e.cfg.CloseTimeout
@@ -265,6 +268,9 @@ func (e *Endpoint) Err() error {
 	}
 	return e.closeError
 }
+
+// Aborted reports whether what was queued and not written is lost.
+func (e *Endpoint) Aborted() bool { return e.dropped }
 
 // Closing tells where the closing handshake stands.
 func (e *Endpoint) Closing() control.Closing { return e.closing }

@@ -186,6 +186,20 @@ func (o *output) join() {
 	o.ctl = nil
 }
 
+// follow puts the control frames at the end of the queue, unless they are about
+// to join it ahead of its end anyway: what is queued next must not overtake
+// them.
+func (o *output) follow() {
+	if len(o.ctl) == 0 || o.lent == 0 && o.written >= o.joinedEnd {
+		return
+	}
+	o.segs = append(o.segs, segment{b: o.ctl, owner: o.ctl})
+	o.queued += len(o.ctl)
+	o.joined += uint64(len(o.ctl))
+	o.joinedEnd = o.written + uint64(o.queued)
+	o.ctl = nil
+}
+
 // split makes a segment begin n bytes after the first byte not written, and
 // returns its index.
 func (o *output) split(n int) int {

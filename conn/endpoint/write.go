@@ -52,8 +52,8 @@ func (e *Endpoint) send(typ frame.Opcode, p []byte, fin, borrow bool) error {
 }
 
 // MaySend reports whether data may be sent: no Close frame is queued, and the
-// connection is not over.
-func (e *Endpoint) MaySend() bool { return e.closing.MaySend() && !e.dropped }
+// connection has not ended.
+func (e *Endpoint) MaySend() bool { return e.closeError == nil }
 
 // Prepared is a message that is framed once and sent to many. It does not
 // change, and may be used by any number of goroutines and endpoints at once.
@@ -182,6 +182,12 @@ func (e *Endpoint) Close(now time.Time, code frame.CloseCode, reason string) err
 	}
 	e.startDeadline()
 	e.finish(&CloseError{Code: code, Reason: reason})
+	return e.sendClose(code, reason)
+}
+
+// sendClose queues a Close frame behind everything else.
+func (e *Endpoint) sendClose(code frame.CloseCode, reason string) error {
+	e.out.follow()
 	return e.sendFrame(finBit|byte(frame.Close), frame.AppendClose(nil, code, reason), false)
 }
 
