@@ -37,10 +37,12 @@ func (l *Limit) Take(now time.Time) (within, exceeded bool) {
 	if l == nil {
 		return true, false
 	}
-	if !l.last.IsZero() {
+	if l.last.IsZero() {
+		l.last = now
+	} else if now.After(l.last) { // coarse times may step back
 		l.tokens = min(l.burst, l.tokens+l.rate*now.Sub(l.last).Seconds())
+		l.last = now
 	}
-	l.last = now
 	if l.tokens >= 1 {
 		l.tokens--
 		return true, false

@@ -14,8 +14,8 @@ const none = -1
 
 // Wheel is ready after New.
 type Wheel struct {
-	now     uint32 // the last tick that was advanced to
-	heads   [slots]int32
+	now     uint32           // the last tick that was advanced to
+	heads   [slots + 1]int32 // the last is of the entries that are being called
 	entries []entry
 	free    int32
 	set     int
@@ -26,7 +26,7 @@ type entry struct {
 	due        uint32
 }
 
-const unset = -slots - 1 // prev of an entry that is not in a slot
+const unset = -slots - 2 // prev of an entry that is not in a slot
 
 // New returns a wheel at the given tick.
 func New(now uint32) *Wheel {
@@ -37,8 +37,8 @@ func New(now uint32) *Wheel {
 	return w
 }
 
-// Add makes an entry, which is not set, and returns its identifier: the
-// smallest numbers that are free.
+// Add makes an entry, which is not set, and returns its identifier: small
+// numbers, used again after Remove.
 func (w *Wheel) Add() int32 {
 	id := w.free
 	if id == none {
@@ -65,9 +65,13 @@ func (w *Wheel) Set(id int32, due uint32) {
 	if int32(due-w.now) <= 0 {
 		due = w.now + 1
 	}
-	slot := int32(due % slots)
+	w.entries[id].due = due
+	w.link(id, int32(due%slots))
+}
+
+func (w *Wheel) link(id, slot int32) {
 	e := &w.entries[id]
-	e.due, e.prev, e.next = due, ^slot, w.heads[slot]
+	e.prev, e.next = ^slot, w.heads[slot]
 	if e.next != none {
 		w.entries[e.next].prev = id
 	}
@@ -111,25 +115,19 @@ func (w *Wheel) Advance(now uint32, due func(id int32)) {
 	}
 }
 
-// fire calls due for the entries of a slot that are due at limit.
+// fire calls due for the entries of a slot that are due at limit. They are put
+// aside first, so that due may set, clear and remove any entry.
 func (w *Wheel) fire(slot, limit uint32, due func(id int32)) {
-	var batch [64]int32
-	for {
-		n := 0
-		for id := w.heads[slot]; id != none && n < len(batch); id = w.entries[id].next {
-			if int32(w.entries[id].due-limit) <= 0 {
-				batch[n] = id
-				n++
-			}
-		}
-		for _, id := range batch[:n] {
+	for id := w.heads[slot]; id != none; {
+		next := w.entries[id].next
+		if int32(w.entries[id].due-limit) <= 0 {
 			w.Clear(id)
+			w.link(id, slots)
 		}
-		for _, id := range batch[:n] {
-			due(id)
-		}
-		if n < len(batch) {
-			return
-		}
+		id = next
+	}
+	for id := w.heads[slots]; id != none; id = w.heads[slots] {
+		w.Clear(id)
+		due(id)
 	}
 }
