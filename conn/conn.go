@@ -78,6 +78,7 @@ type Conn struct {
 	buf       []byte             // what the last read used, until it is used up
 	lent      int                // how many parts of this or earlier buffers the application has
 	more      bool               // the value of batch
+	filled    bool               // the last read filled its buffer
 	reacted   bool               // control frames came in this batch
 	announced bool               // and their answers leave within 1 ms
 	inbox     inbox

@@ -58,7 +58,7 @@ func (r *rawIO) read(c *Conn) ([]byte, error) {
 }
 
 func (r *rawIO) readReady(fd uintptr) bool {
-	b := r.c.readBuffer()
+	b := r.c.readBuffer(scratchSize)
 	for {
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 		switch errno {
@@ -88,7 +88,9 @@ func (r *rawIO) write(bufs [][]byte, wait bool) (n int, blocked bool, err error)
 	r.vecs = r.vecs[:0]
 	for _, b := range bufs {
 		if len(b) > 0 {
-			r.vecs = append(r.vecs, syscall.Iovec{Base: unsafe.SliceData(b), Len: uint64(len(b))})
+			v := syscall.Iovec{Base: unsafe.SliceData(b)}
+			v.SetLen(len(b))
+			r.vecs = append(r.vecs, v)
 		}
 	}
 	r.sent, r.failed, r.wait, r.waited = 0, 0, wait, false

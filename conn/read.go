@@ -382,13 +382,19 @@ func (c *Conn) fill(ctx context.Context) error {
 }
 
 // receive reads once, into a buffer that it takes when there is something to
-// read, where that can be known.
+// read. Where that cannot be known the buffer is a small one, unless the last
+// read would have had more.
 func (c *Conn) receive() ([]byte, error) {
 	if c.raw != nil {
 		return c.raw.read(c)
 	}
-	b := c.readBuffer()
+	size := smallSize
+	if c.filled {
+		size = scratchSize
+	}
+	b := c.readBuffer(size)
 	n, err := c.nc.Read(b)
+	c.filled = n == len(b)
 	if n == 0 {
 		c.dropBuffer()
 	}
@@ -396,11 +402,11 @@ func (c *Conn) receive() ([]byte, error) {
 }
 
 // readBuffer is where the next bytes go.
-func (c *Conn) readBuffer() []byte {
+func (c *Conn) readBuffer(size int) []byte {
 	if b := c.ep.ReadBuffer(nil); b != nil {
 		return b
 	}
-	c.buf = c.driver.pools.Get(scratchSize)
+	c.buf = c.driver.pools.Get(size)
 	return c.buf
 }
 

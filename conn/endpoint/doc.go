@@ -20,9 +20,9 @@
 // Stream, Take) and a writing half (everything else). A single goroutine may
 // use all of it through Next. A driver with a reader and writers of its own
 // calls Poll instead, which touches the reading half only, and passes control
-// events to React while it holds whatever guards the writing half: React and
-// EndBatch are the only methods that need both halves. So a data message costs
-// its reader no synchronisation at all.
+// events to React while it holds whatever guards the writing half: React is the
+// only method that needs both halves. So a data message costs its reader no
+// synchronisation at all.
 //
 // # Ownership
 //

@@ -182,8 +182,8 @@ func (e *Endpoint) pongs() {
 	}
 }
 
-// EndBatch says that the bytes of the last Received are used up: pongs that
-// were coalesced may leave. It needs both halves.
+// EndBatch says that the bytes of the last Received are used up, or that what
+// follows in them takes a while: pongs that were coalesced may leave.
 func (e *Endpoint) EndBatch() { e.responder.EndBatch() }
 
 func (e *Endpoint) pong(now time.Time, payload []byte, answered func(uint32, control.Pong)) {
