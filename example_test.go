@@ -44,7 +44,7 @@ func Example_handler() {
 	}
 	resp.Body.Close()
 	fmt.Println(resp.Status)
-	// Output: 400 Bad Request
+	// Output: 426 Upgrade Required
 }
 
 // A server of its own listener, with callbacks for which nothing blocks.

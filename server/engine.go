@@ -87,7 +87,7 @@ func (l *link) run() {
 		return
 	}
 	if !ok {
-		l.Conn.Close(context.Background(), 1011, "")
+		l.Close(1011, "")
 	}
 	<-l.Done()
 	l.guard(func() { l.sink.Close(l.Err()) })
@@ -164,7 +164,7 @@ func (l *link) settle() bool {
 		if refused {
 			l.Flush(context.Background()) // ends with the connection
 			if l.Conn.Err() == nil && !l.guard(l.sink.Drained) {
-				l.Conn.Close(context.Background(), 1011, "")
+				l.Close(1011, "")
 			}
 			continue
 		}
@@ -198,8 +198,8 @@ func (l *link) Ping(done func(control.Pong, error)) {
 		ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 		defer cancel()
 		pong, err := l.Conn.Ping(ctx)
-		if done != nil {
-			done(pong, err)
+		if done != nil && !l.guard(func() { done(pong, err) }) {
+			l.Close(1011, "")
 		}
 	}()
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -46,3 +48,42 @@ func (h *handoff) Close() error {
 }
 
 func (h *handoff) Addr() net.Addr { return &net.TCPAddr{} }
+
+// replayed is a connection from which some bytes were read before.
+type replayed struct {
+	net.Conn
+	before []byte
+}
+
+func (r *replayed) Read(p []byte) (int, error) {
+	if len(r.before) > 0 {
+		n := copy(p, r.before)
+		r.before = r.before[n:]
+		return n, nil
+	}
+	return r.Conn.Read(p)
+}
+
+type replayedKey struct{}
+
+// withReplayed lets requests of a connection that was handed off find it.
+func withReplayed(ctx context.Context, nc net.Conn) context.Context {
+	return context.WithValue(ctx, replayedKey{}, nc)
+}
+
+// findTLS fills in the state of a connection that was handed off, which
+// net/http cannot see: the rules for Origin depend on it.
+func findTLS(r *http.Request) {
+	if nc, ok := r.Context().Value(replayedKey{}).(*replayed); ok && r.TLS == nil {
+		r.TLS = tlsState(nc.Conn)
+	}
+}
+
+func tlsState(nc net.Conn) *tls.ConnectionState {
+	t, ok := nc.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := t.ConnectionState()
+	return &state
+}

@@ -38,11 +38,12 @@ type Server struct {
 	mu         sync.Mutex
 	down       bool
 	listeners  map[net.Listener]struct{}
+	stopped    chan struct{} // closed when down is set
 	handshakes map[net.Conn]struct{}
 	sessions   map[*conn.Conn]*session
-	running    int // handlers that have not returned
-	idle       chan struct{}
-	plain      *http.Server // for Fallback
+	running    int           // handshakes and handlers that have not returned
+	idle       chan struct{} // closed when there are none, and no sessions
+	plain      *http.Server  // for Fallback
 	plainly    sync.Once
 	handoff    *handoff
 }
@@ -78,6 +79,7 @@ func (s *Server) start() error {
 		if s.settings, s.err = opts.settle(); s.err != nil {
 			return
 		}
+		s.stopped = make(chan struct{})
 		s.listeners = make(map[net.Listener]struct{})
 		s.handshakes = make(map[net.Conn]struct{})
 		s.sessions = make(map[*conn.Conn]*session)
@@ -88,6 +90,7 @@ func (s *Server) start() error {
 			s.handoff = newHandoff()
 			s.plain = &http.Server{
 				Handler:           s,
+				ConnContext:       withReplayed,
 				ReadHeaderTimeout: defaultHandshakeTimeout,
 				ReadTimeout:       time.Minute,
 				IdleTimeout:       time.Minute,
@@ -142,29 +145,43 @@ func (s *Server) Serve(ln net.Listener) error {
 			return err
 		}
 		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-s.stopped:
+			return ErrServerClosed
+		}
 	}
 }
 
 // serve handles one accepted connection.
 func (s *Server) serve(nc net.Conn) {
-	s.mu.Lock()
-	if s.down {
-		s.mu.Unlock()
+	if !s.begin(nc) {
 		nc.Close()
 		return
 	}
-	s.handshakes[nc] = struct{}{}
-	s.mu.Unlock()
-
+	defer s.leave()
 	r, start, err := s.settings.upgrade(nc, s.toFallback())
-
 	s.mu.Lock()
 	delete(s.handshakes, nc)
 	s.mu.Unlock()
 	if err == nil {
 		s.run(r, nc, start)
 	}
+}
+
+// begin has Shutdown wait for a connection until leave, and cut its handshake
+// short if nc is not nil. It returns false after Shutdown.
+func (s *Server) begin(nc net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return false
+	}
+	if nc != nil {
+		s.handshakes[nc] = struct{}{}
+	}
+	s.running++
+	return true
 }
 
 // toFallback returns what to do with a request that is no handshake.
@@ -182,19 +199,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the server is misconfigured", http.StatusInternalServerError)
 		return
 	}
-	if s.Fallback != nil && !isHandshake(r) {
-		s.Fallback.ServeHTTP(w, r)
+	findTLS(r)
+	if !isHandshake(r) {
+		if s.Fallback != nil {
+			s.Fallback.ServeHTTP(w, r)
+		} else {
+			answerRefusal(w, errNotHandshake)
+		}
 		return
 	}
-	if s.isDown() {
-		w.Header().Set("Connection", "close")
-		http.Error(w, "the server is shutting down", http.StatusServiceUnavailable)
+	if !s.begin(nil) {
+		answerRefusal(w, errShutdown)
 		return
 	}
 	nc, start, err := s.settings.accept(w, r)
-	if err == nil {
-		go s.run(r, nc, start)
+	if err != nil {
+		s.leave()
+		return
 	}
+	go func() {
+		defer s.leave()
+		s.run(r, nc, start)
+	}()
 }
 
 func (s *Server) isDown() bool {
@@ -325,7 +351,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil // it never served
 	}
 	s.mu.Lock()
-	s.down = true
+	if !s.down {
+		s.down = true
+		close(s.stopped)
+	}
 	for ln := range s.listeners {
 		ln.Close()
 	}
@@ -333,6 +362,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		nc.Close()
 	}
 	var left []*conn.Conn
+	var cancels []context.CancelFunc
 	for c, e := range s.sessions {
 		if e.released {
 			delete(s.sessions, c)
@@ -340,14 +370,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		left = append(left, c)
 		if e.cancel != nil {
-			defer e.cancel()
+			cancels = append(cancels, e.cancel)
 		}
 	}
-	idle := make(chan struct{})
-	s.idle = idle
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
 	s.checkIdle()
 	s.mu.Unlock()
 
+	for _, cancel := range cancels {
+		cancel()
+	}
 	for _, c := range left {
 		closeAway(c)
 	}

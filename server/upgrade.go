@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -47,15 +47,33 @@ func (s *settings) accept(w http.ResponseWriter, r *http.Request) (nc net.Conn, 
 	}
 	var refusal *handshake.Refusal
 	if errors.As(err, &refusal) {
-		h := w.Header()
-		for name, values := range refusal.Header {
-			h[http.CanonicalHeaderKey(name)] = values
-		}
-		h.Add("Connection", "close")
-		http.Error(w, refusal.Reason, refusal.Status)
+		answerRefusal(w, refusal)
 	}
 	return nc, start, err
 }
+
+// answerRefusal answers a request of net/http.
+func answerRefusal(w http.ResponseWriter, refusal *handshake.Refusal) {
+	h := w.Header()
+	for name, values := range refusal.Header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	h.Set("Connection", "close")
+	http.Error(w, refusal.Reason, refusal.Status)
+}
+
+var (
+	errNotHandshake = &handshake.Refusal{
+		Status: http.StatusUpgradeRequired,
+		Reason: "only WebSocket connections are served here",
+		Header: http.Header{"Upgrade": {"websocket"}},
+	}
+	errNotHTTP  = &handshake.Refusal{Status: http.StatusBadRequest, Reason: "not an HTTP request"}
+	errTooLarge = &handshake.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "header too large"}
+	errTooMany  = &handshake.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "too many header lines"}
+	errTooSlow  = &handshake.Refusal{Status: http.StatusRequestTimeout, Reason: "the request took too long"}
+	errShutdown = &handshake.Refusal{Status: http.StatusServiceUnavailable, Reason: "the server is shutting down"}
+)
 
 func (s *settings) hijack(w http.ResponseWriter, accepted *handshake.Accepted) (net.Conn, conn.Start, error) {
 	response, err := handshake.AppendResponse(nil, accepted, s.Header)
@@ -68,6 +86,10 @@ func (s *settings) hijack(w http.ResponseWriter, accepted *handshake.Accepted) (
 	}
 	// What the client sent behind its request is the first frames.
 	received, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	if again, ok := nc.(*replayed); ok {
+		received = append(received[:len(received):len(received)], again.before...)
+		nc = again.Conn
+	}
 	if err := s.answer(nc, response); err != nil {
 		nc.Close()
 		return nil, conn.Start{}, err
@@ -101,10 +123,9 @@ func Upgrade(ctx context.Context, nc net.Conn, opts *Options) (*conn.Conn, *http
 		nc.Close()
 		return nil, nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	r, start, err := s.upgrade(nc, nil)
-	if !stop() && err == nil {
-		nc.Close()
+	if !stop() {
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -126,16 +147,12 @@ func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn)) (*http.Request,
 		return nil, conn.Start{}, err
 	}
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(block)))
-	if err != nil {
-		err = &handshake.Refusal{Status: http.StatusBadRequest, Reason: "not an HTTP request"}
-		s.refuse(nc, err)
-		return nil, conn.Start{}, err
+	if err != nil || spacedName(r.Header) {
+		s.refuse(nc, errNotHTTP)
+		return nil, conn.Start{}, errNotHTTP
 	}
 	r.RemoteAddr = nc.RemoteAddr().String()
-	if t, ok := nc.(*tls.Conn); ok {
-		state := t.ConnectionState()
-		r.TLS = &state
-	}
+	r.TLS = tlsState(nc)
 	hosts := hostsIn(block)
 	if !handshake.IsHandshake(asked(r, hosts)) {
 		if fallback != nil {
@@ -143,13 +160,8 @@ func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn)) (*http.Request,
 			fallback(&replayed{Conn: nc, before: append(block, rest...)})
 			return r, conn.Start{}, errElsewhere
 		}
-		err = &handshake.Refusal{
-			Status: http.StatusUpgradeRequired,
-			Reason: "only WebSocket connections are served here",
-			Header: http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}},
-		}
-		s.refuse(nc, err)
-		return r, conn.Start{}, err
+		s.refuse(nc, errNotHandshake)
+		return r, conn.Start{}, errNotHandshake
 	}
 	accepted, err := s.judge(r, hosts)
 	var response []byte
@@ -165,6 +177,19 @@ func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn)) (*http.Request,
 		return r, conn.Start{}, err
 	}
 	return r, conn.Start{Role: endpoint.Server, Subprotocol: accepted.Subprotocol, Received: rest}, nil
+}
+
+// spacedName reports whether a field name ends with white space: "A server MUST
+// reject, with a response status code of 400 (Bad Request), any received
+// request message that contains whitespace between a header field name and
+// colon." RFC 9112 §5.1
+func spacedName(header http.Header) bool {
+	for name := range header {
+		if strings.ContainsAny(name, " \t") {
+			return true
+		}
+	}
+	return false
 }
 
 // asked is a request as the rules of the handshake see it.
@@ -191,7 +216,7 @@ func (s *settings) judge(r *http.Request, hosts []string) (*handshake.Accepted, 
 	if s.Authorize == nil {
 		return accepted, nil
 	}
-	err := s.Authorize(r)
+	err := s.authorize(r)
 	if err == nil {
 		return accepted, nil
 	}
@@ -199,11 +224,26 @@ func (s *settings) judge(r *http.Request, hosts []string) (*handshake.Accepted, 
 	var reject *Reject
 	if errors.As(err, &reject) && reject.Status >= 400 && reject.Status <= 599 {
 		refusal.Status, refusal.Header = reject.Status, reject.Header
+		if _, err := handshake.AppendRefusal(nil, reject.Status, "", reject.Header); err != nil {
+			s.Log.Error("websocket: header of a Reject is not fit to be sent", "error", err)
+			refusal.Header = nil
+		}
 		if refusal.Reason = reject.Reason; refusal.Reason == "" {
 			refusal.Reason = http.StatusText(reject.Status)
 		}
 	}
 	return nil, errors.Join(err, refusal)
+}
+
+// authorize asks the application; its panic is a refusal.
+func (s *settings) authorize(r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.Error("websocket: Authorize panicked", "panic", p, "stack", string(debug.Stack()))
+			err = &Reject{Status: http.StatusInternalServerError}
+		}
+	}()
+	return s.Authorize(r)
 }
 
 // hostLines is what net/http leaves of the Host field; it refuses several.
@@ -247,19 +287,22 @@ func readHeader(nc net.Conn) (block, rest []byte, err error) {
 			text := bytes.TrimSuffix(b[line:end], []byte("\r"))
 			line = end + 1
 			if len(text) == 0 {
+				if line > maxHeaderBytes {
+					return nil, nil, errTooLarge
+				}
 				return b[:line:line], b[line:], nil
 			}
 			if lines++; lines > maxHeaderLines+1 { // the request line is not one
-				return nil, nil, &handshake.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "too many header lines"}
+				return nil, nil, errTooMany
 			}
 		}
 		if len(b) > maxHeaderBytes {
-			return nil, nil, &handshake.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "header too large"}
+			return nil, nil, errTooLarge
 		}
 		if err != nil {
 			var timeout net.Error
 			if len(b) > 0 && errors.As(err, &timeout) && timeout.Timeout() {
-				return nil, nil, &handshake.Refusal{Status: http.StatusRequestTimeout, Reason: "the request took too long"}
+				return nil, nil, errTooSlow
 			}
 			if err == io.EOF && len(b) > 0 {
 				err = io.ErrUnexpectedEOF
@@ -295,19 +338,4 @@ func (s *settings) refuse(nc net.Conn, err error) {
 	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		io.CopyN(io.Discard, nc, refusalDiscard)
 	}
-}
-
-// replayed is a connection from which some bytes were read before.
-type replayed struct {
-	net.Conn
-	before []byte
-}
-
-func (r *replayed) Read(p []byte) (int, error) {
-	if len(r.before) > 0 {
-		n := copy(p, r.before)
-		r.before = r.before[n:]
-		return n, nil
-	}
-	return r.Conn.Read(p)
 }

@@ -55,10 +55,11 @@ func (m *pongMode) Set(v string) error {
 	return errors.New("must be auto, strict or coalesce")
 }
 
-func parseServe(args []string, stderr io.Writer) (*serveConfig, error) {
+func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 	c := &serveConfig{}
 	f := flag.NewFlagSet("wirebeat serve", flag.ContinueOnError)
 	f.SetOutput(stderr)
+	f.Usage = func() {}
 	f.StringVar(&c.listen, "listen", "127.0.0.1:9001", "`address` to listen on; port 0 takes a free one")
 	engine := f.String("engine", "goroutine", "what runs the connections: goroutine or reactor")
 	compression := f.Bool("compression", true, "permessage-deflate")
@@ -75,8 +76,12 @@ func parseServe(args []string, stderr io.Writer) (*serveConfig, error) {
 	f.BoolVar(&c.verbose, "v", false, "log each connection")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stdout, "wirebeat serve [flags]\n\nAn echo server, with a page at / for a browser.\n\n")
+			f.SetOutput(stdout)
+			f.PrintDefaults()
 			return nil, err
 		}
+		fmt.Fprintln(stderr, "wirebeat serve --help lists the flags")
 		return nil, errUsage // the flag package has said why
 	}
 	if f.NArg() > 0 {
@@ -108,7 +113,7 @@ func parseServe(args []string, stderr io.Writer) (*serveConfig, error) {
 }
 
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	c, err := parseServe(args, stderr)
+	c, err := parseServe(args, stdout, stderr)
 	if err != nil {
 		return err
 	}
