@@ -15,7 +15,9 @@ const tick = 100 * time.Millisecond
 // Driver is what connections share: a coarse clock, a timing wheel, memory and
 // masking keys. The zero value is ready; a nil *Driver in an option stands for
 // one that all of the process shares. Its goroutine runs only while
-// connections exist. All methods may be called from any goroutine.
+// connections exist, and ends within 100 ms of the last: a test in a bubble of
+// testing/synctest wants a Driver of its own, and that much patience at its end.
+// All methods may be called from any goroutine.
 type Driver struct {
 	clock atomic.Int64 // coarse time since base
 

@@ -82,10 +82,11 @@ func (c *Conn) abort(err error) {
 
 // finish makes the end of the connection known. c.ep.Err says how.
 func (c *Conn) finish() {
-	if c.over.Swap(true) {
+	c.mu.Lock()
+	if c.over.Swap(true) { // under mu: whoever sees it there may wait for ended
+		c.mu.Unlock()
 		return
 	}
-	c.mu.Lock()
 	c.err = c.ep.Err()
 	c.setDeadline()
 	c.mu.Unlock()

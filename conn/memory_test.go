@@ -61,12 +61,12 @@ func (c *memoryConn) slow(d time.Duration) {
 	c.out.mu.Unlock()
 }
 
-// stall makes the writes of this end wait, or go on.
-func (c *memoryConn) stall(on bool) {
-	c.out.mu.Lock()
-	c.out.stalled = on
-	c.out.change.Broadcast()
-	c.out.mu.Unlock()
+// block makes what the other end writes wait, or go on.
+func (c *memoryConn) block(on bool) {
+	c.in.mu.Lock()
+	c.in.stalled = on
+	c.in.change.Broadcast()
+	c.in.mu.Unlock()
 }
 
 // Abort ends the connection with a reset.

@@ -7,11 +7,12 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// NetConn returns the connection as a stream: each Write is a message of the
-// given type, and Read gives the bytes of all messages of that type one after
+// NetConn returns the connection as a stream: Write sends messages of the given
+// type, of 64 KiB at most, and Read gives the bytes of all messages of that type one after
 // the other. A message of the other type closes the connection with 1003. A
 // normal end of the connection is io.EOF. The end of ctx closes it at once;
 // deadlines interrupt single calls and leave the connection usable. Close
@@ -29,7 +30,7 @@ type stream struct {
 
 	mu     sync.Mutex // one Read at a time
 	reader *messageReader
-	closed sync.Once
+	closed atomic.Bool
 }
 
 func (s *stream) Read(p []byte) (int, error) {
@@ -61,18 +62,31 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 }
 
-func (s *stream) Write(p []byte) (int, error) {
-	if err := s.c.Write(s.writes.context(), s.typ, p); err != nil {
-		return 0, s.explain(err)
+func (s *stream) Write(p []byte) (n int, err error) {
+	for {
+		piece := p[n:min(len(p), n+streamMessage)]
+		if err := s.c.Write(s.writes.context(), s.typ, piece); err != nil {
+			if err = s.explain(err); err == io.EOF {
+				err = net.ErrClosed
+			}
+			return n, err
+		}
+		if n += len(piece); n == len(p) {
+			return n, nil
+		}
 	}
-	return len(p), nil
 }
+
+// streamMessage is the largest message of a stream.
+const streamMessage = 64 << 10
 
 // explain turns the errors of a connection into those of a stream.
 func (s *stream) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case err == ErrClosed, s.closed.Load() && s.c.over.Load():
+		return net.ErrClosed
 	case NormalEnd(err):
 		return io.EOF
 	case err == context.DeadlineExceeded:
@@ -82,12 +96,11 @@ func (s *stream) explain(err error) error {
 }
 
 func (s *stream) Close() error {
-	var err error
-	s.closed.Do(func() {
-		s.stop()
-		err = s.c.Close(context.Background(), 1000, "")
-	})
-	return err
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.stop()
+	return s.c.Close(context.Background(), 1000, "")
 }
 
 func (s *stream) LocalAddr() net.Addr  { return s.c.LocalAddr() }

@@ -225,6 +225,12 @@ func (p *peer) read() (h frame.Header, payload []byte, err error) {
 	return h, payload, err
 }
 
+// block makes what the connection writes wait, or go on. It is for memory only.
+func (p *peer) block(on bool) { p.nc.(*memoryConn).block(on) }
+
+// endWrites is a half-close.
+func (p *peer) endWrites() { p.nc.(interface{ CloseWrite() error }).CloseWrite() }
+
 // expect reads one frame, which must be this one.
 func (p *peer) expect(opcode frame.Opcode, payload string) {
 	p.t.Helper()

@@ -83,7 +83,7 @@ func (c *Conn) give() {
 
 // pass gives the role to whoever wants it.
 func (c *Conn) pass() {
-	full := c.inboxFull()
+	full := c.inboxFull() && !c.closing.Load()
 	r := &c.role
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,6 +101,9 @@ func (c *Conn) pass() {
 		r.state.Store(roleAttention)
 	default:
 		r.state.Store(roleFree)
+		if !full && !c.over.Load() {
+			c.watch() // the pump may have left for somebody who gave up
+		}
 	}
 }
 

@@ -213,13 +213,18 @@ type flushWaiter struct {
 // with TLS to the connection below.
 func (c *Conn) Flush(ctx context.Context) error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.flush()
-	w := flushWaiter{until: c.ep.Queued()}
-	if c.ep.Aborted() || c.ep.Sent() >= w.until && !c.ep.Pending() {
-		defer c.mu.Unlock()
+	return c.awaitSent(ctx, c.ep.Queued())
+}
+
+// awaitSent waits until the transport has taken that many bytes of data. c.mu
+// is held, and released while it waits.
+func (c *Conn) awaitSent(ctx context.Context, until uint64) error {
+	if c.ep.Aborted() || c.ep.Sent() >= until && (until < c.ep.Queued() || !c.ep.Pending()) {
 		return c.lost()
 	}
-	w.done = make(chan struct{})
+	w := flushWaiter{until: until, done: make(chan struct{})}
 	c.flushes = append(c.flushes, w)
 	c.mu.Unlock()
 	var err error
@@ -230,7 +235,6 @@ func (c *Conn) Flush(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for i := range c.flushes {
 		if c.flushes[i].done == w.done {
 			c.flushes = append(c.flushes[:i], c.flushes[i+1:]...)

@@ -49,13 +49,13 @@ func (w *MessageWriter) Write(p []byte) (n int, err error) {
 		if w.buf == nil {
 			w.buf = make([]byte, 0, fragmentSize)
 		}
-		k := copy(w.buf[len(w.buf):cap(w.buf)], p)
-		w.buf = w.buf[:len(w.buf)+k]
-		if len(w.buf) == cap(w.buf) && k < len(p) {
+		if len(w.buf) == cap(w.buf) {
 			if err := w.send(false); err != nil {
 				return n, err
 			}
 		}
+		k := copy(w.buf[len(w.buf):cap(w.buf)], p)
+		w.buf = w.buf[:len(w.buf)+k]
 		n += k
 		p = p[k:]
 	}
@@ -103,19 +103,9 @@ func (w *MessageWriter) send(fin bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for !c.fits(len(w.buf)) {
-		f := flushWaiter{until: c.ep.Queued(), done: make(chan struct{})}
-		c.flushes = append(c.flushes, f)
 		c.flush()
-		c.mu.Unlock()
-		var err error
-		select {
-		case <-f.done:
-		case <-c.ended:
-		case <-w.ctx.Done():
-			err = w.ctx.Err()
-		}
-		c.mu.Lock()
-		if err != nil {
+		room := max(c.opts.MaxOutput-len(w.buf), 0)
+		if err := c.awaitSent(w.ctx, c.ep.Queued()-uint64(min(room, c.ep.Buffered()))); err != nil {
 			return err
 		}
 	}
