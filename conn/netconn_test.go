@@ -309,3 +309,36 @@ func TestADeadlineInsideAMessageLosesNothing(t *testing.T) {
 		requireWritable(t, c, p)
 	})
 }
+
+func TestALargeWriteToAStreamBecomesMessagesThatFitTheLimitOfAnybody(t *testing.T) {
+	onEach(t, func(t *rig) {
+		client, server := t.both(conn.Options{MaxMessage: 64 << 10})
+		a := client.NetConn(context.Background(), conn.Binary)
+		all := pattern(200_000)
+		wrote := later(func() error { _, err := io.Copy(a, bytes.NewReader(all)); return err })
+		var got []byte
+		for len(got) < len(all) {
+			typ, m, err := server.ReadMessage(t.ctx())
+			require.NoError(t, err)
+			require.Equal(t, conn.Binary, typ)
+			got = append(got, m...)
+		}
+		require.NoError(t, await(t, wrote, "the end of a copy"))
+		require.Equal(t, all, got)
+	})
+}
+
+func TestAStreamThatWasClosedSaysSo(t *testing.T) {
+	onEach(t, func(t *rig) {
+		a, b := streams(t, conn.Options{})
+		go io.Copy(io.Discard, b)
+		require.NoError(t, a.Close())
+		_, err := a.Read(make([]byte, 1))
+		require.ErrorIs(t, err, net.ErrClosed)
+		_, err = a.Write([]byte("late"))
+		require.ErrorIs(t, err, net.ErrClosed)
+		_, err = b.Write([]byte("late"))
+		require.ErrorIs(t, err, net.ErrClosed)
+		require.NoError(t, a.Close(), "a second time")
+	})
+}
