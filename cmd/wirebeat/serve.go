@@ -64,13 +64,13 @@ func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 	engine := f.String("engine", "goroutine", "what runs the connections: goroutine or reactor")
 	compression := f.Bool("compression", true, "permessage-deflate")
 	maxMessage := f.Int64("max-message", 1<<20, "largest message accepted, in `bytes`")
-	f.Duration("ping-interval", 0, "time without input after which a peer is pinged; negative = off")
-	f.Duration("ping-timeout", 0, "time without input after a ping until the peer is dead; negative = off")
+	pingInterval := f.Duration("ping-interval", 0, "time without input after which a peer is pinged; negative = off")
+	pingTimeout := f.Duration("ping-timeout", 0, "time without input after a ping until the peer is dead; negative = off")
 	f.Var((*pongMode)(&c.options.Conn.Pong), "pong", "which pings are answered: auto, strict or coalesce")
 	f.IntVar(&c.options.Conn.ControlRate, "control-rate", 0, "control frames a second that a peer may send; 0 = no limit")
 	f.Var((*list)(&c.options.Origins), "origin", "`pattern` of pages that may connect, beside those of the same host (repeatable)")
 	f.Var((*list)(&c.options.Subprotocols), "subprotocol", "`name` of a subprotocol to accept (repeatable)")
-	f.Bool("text-heartbeat", false, `answer the text message "ping" with "pong"`)
+	textHeartbeat := f.Bool("text-heartbeat", false, `answer the text message "ping" with "pong"`)
 	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
 	f.StringVar(&c.tlsKey, "tls-key", "", "key `file` (PEM)")
 	f.BoolVar(&c.verbose, "v", false, "log each connection")
@@ -89,12 +89,13 @@ func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 	}
 	given := make(map[string]bool)
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for _, name := range []string{"ping-interval", "ping-timeout", "text-heartbeat"} {
-		if given[name] {
-			return nil, unsupported("--" + name)
-		}
-	}
 	switch {
+	case given["ping-interval"] && *pingInterval >= 0: // off is what this build does
+		return nil, unsupported("--ping-interval")
+	case given["ping-timeout"] && *pingTimeout >= 0:
+		return nil, unsupported("--ping-timeout")
+	case *textHeartbeat:
+		return nil, unsupported("--text-heartbeat")
 	case *engine == "reactor":
 		return nil, unsupported("--engine reactor")
 	case *engine != "goroutine":
