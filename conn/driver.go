@@ -101,57 +101,6 @@ func (d *Driver) run() {
 	}
 }
 
-// scratchSize is how much one read takes, and how many replies are collected.
-const scratchSize = 64 << 10
-
-const (
-	smallSize = 4 << 10
-	largeSize = 1 << 20
-)
-
-// pools keep buffers of three sizes, as pointers to arrays, which go in and
-// out without an allocation. What fits none of them well is the garbage
-// collector's.
-type pools struct {
-	small, scratch, large sync.Pool
-}
-
-// Get returns a buffer with a capacity of at least size.
-func (p *pools) Get(size int) []byte {
-	switch {
-	case size > largeSize || size < smallSize/8:
-		return make([]byte, size)
-	case size > 4*scratchSize:
-		if b, ok := p.large.Get().(*[largeSize]byte); ok {
-			return b[:]
-		}
-		return make([]byte, largeSize)
-	case size > scratchSize:
-		return make([]byte, size)
-	case size > smallSize:
-		if b, ok := p.scratch.Get().(*[scratchSize]byte); ok {
-			return b[:]
-		}
-		return make([]byte, scratchSize)
-	}
-	if b, ok := p.small.Get().(*[smallSize]byte); ok {
-		return b[:]
-	}
-	return make([]byte, smallSize)
-}
-
-// Put takes a buffer back.
-func (p *pools) Put(b []byte) {
-	switch cap(b) {
-	case smallSize:
-		p.small.Put((*[smallSize]byte)(b[:smallSize]))
-	case scratchSize:
-		p.scratch.Put((*[scratchSize]byte)(b[:scratchSize]))
-	case largeSize:
-		p.large.Put((*[largeSize]byte)(b[:largeSize]))
-	}
-}
-
 // keys gives out masking keys, having read 4 KiB of them at a time.
 type keys struct {
 	mu  sync.Mutex
