@@ -61,7 +61,6 @@ type Conn struct {
 	opts        *Options
 	driver      *Driver
 	id          int32 // in the driver's wheel
-	client      bool
 	subprotocol string
 
 	role    readRole
@@ -120,7 +119,6 @@ func New(nc net.Conn, start Start, opts *Options) *Conn {
 		raw:         newRawIO(nc),
 		opts:        opts,
 		driver:      opts.Driver,
-		client:      start.Role == endpoint.Client,
 		subprotocol: start.Subprotocol,
 		ep:          endpoint.New(start.Role, opts.endpoint),
 		ended:       make(chan struct{}),
