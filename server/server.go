@@ -160,13 +160,20 @@ func (s *Server) serve(nc net.Conn) {
 		return
 	}
 	defer s.leave()
-	r, start, err := s.settings.upgrade(nc, s.toFallback())
-	s.mu.Lock()
-	delete(s.handshakes, nc)
-	s.mu.Unlock()
+	r, start, err := s.settings.upgrade(nc, s.toFallback(), func() bool { return s.commit(nc) })
+	s.commit(nc)
 	if err == nil {
 		s.run(r, nc, start)
 	}
+}
+
+// commit says that a handshake is no longer to be cut short: it is over, or
+// about to be accepted, which it must not be once commit returns false.
+func (s *Server) commit(nc net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.handshakes, nc)
+	return !s.down
 }
 
 // begin has Shutdown wait for a connection until leave, and cut its handshake
@@ -279,21 +286,23 @@ func (s *Server) end(c *conn.Conn, err error) {
 }
 
 // enter registers a connection. cancel is called when it ends or Shutdown
-// begins. It returns false, having closed the connection, after Shutdown.
+// begins. After that it returns false, and the connection is being closed.
 func (s *Server) enter(c *conn.Conn, cancel context.CancelFunc) bool {
 	s.mu.Lock()
-	if s.down {
-		s.mu.Unlock()
-		closeAway(c)
-		return false
-	}
 	if e := s.sessions[c]; e != nil && e.released { // it was over that soon
 		delete(s.sessions, c)
 	} else {
 		s.sessions[c] = &session{cancel: cancel}
 	}
-	s.running++
+	down := s.down
+	if !down {
+		s.running++
+	}
 	s.mu.Unlock()
+	if down {
+		closeAway(c)
+		return false
+	}
 	if c.Err() != nil {
 		cancel()
 	}
@@ -332,7 +341,7 @@ func (s *Server) onRelease(c *conn.Conn) {
 	s.mu.Lock()
 	if s.sessions[c] != nil {
 		delete(s.sessions, c)
-	} else if !s.down {
+	} else {
 		s.sessions[c] = &session{released: true} // until enter comes
 	}
 	s.checkIdle()
@@ -365,8 +374,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	var cancels []context.CancelFunc
 	for c, e := range s.sessions {
 		if e.released {
-			delete(s.sessions, c)
-			continue
+			continue // enter is about to come
 		}
 		left = append(left, c)
 		if e.cancel != nil {

@@ -276,3 +276,37 @@ func TestALingeringErrorOfTheListenerDoesNotHoldShutdownUp(t *testing.T) {
 	err := await(t, served, "the end of Serve")
 	require.True(t, errors.Is(err, server.ErrServerClosed) || errors.Is(err, io.EOF), "%v", err)
 }
+
+// A handshake that was accepted is never cut: whoever has read the 101 gets a
+// Close as well, however close the two moments are.
+func TestWhoeverIsAcceptedWhileShutdownBeginsGetsItsClose(t *testing.T) {
+	for round := range 30 {
+		s := echoServer(server.Options{})
+		addr := serve(t, s)
+		first := connect(t, addr)
+		began := make(chan struct{})
+		go func() {
+			<-began
+			s.Shutdown(context.Background())
+		}()
+		clients := make([]*client, 8)
+		for i := range clients {
+			clients[i] = dial(t, addr)
+		}
+		for i, c := range clients {
+			c.trySend(valid.String())
+			if i == round%len(clients) {
+				close(began)
+			}
+		}
+		first.expect(frame.Close, "\x03\xe9")
+		first.nc.Close()
+		for _, c := range clients {
+			head, err := http.ReadResponse(c.r, nil)
+			if err == nil && head.StatusCode == http.StatusSwitchingProtocols {
+				c.expect(frame.Close, "\x03\xe9")
+			}
+			c.nc.Close()
+		}
+	}
+}

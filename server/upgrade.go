@@ -124,7 +124,7 @@ func Upgrade(ctx context.Context, nc net.Conn, opts *Options) (*conn.Conn, *http
 		return nil, nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
-	r, start, err := s.upgrade(nc, nil)
+	r, start, err := s.upgrade(nc, nil, nil)
 	if !stop() {
 		err = ctx.Err()
 	}
@@ -138,8 +138,9 @@ func Upgrade(ctx context.Context, nc net.Conn, opts *Options) (*conn.Conn, *http
 var errElsewhere = errors.New("websocket: not a handshake")
 
 // upgrade reads a request and answers it. If it asks for no WebSocket, it goes
-// to fallback unless that is nil. On any other error nc is closed.
-func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn)) (*http.Request, conn.Start, error) {
+// to fallback unless that is nil; if it is to be accepted, commit is asked
+// before it is, unless that is nil. On any other error nc is closed.
+func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn), commit func() bool) (*http.Request, conn.Start, error) {
 	nc.SetDeadline(s.deadline())
 	block, rest, err := readHeader(nc)
 	if err != nil {
@@ -167,6 +168,9 @@ func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn)) (*http.Request,
 	var response []byte
 	if err == nil {
 		response, err = handshake.AppendResponse(nil, accepted, s.Header)
+	}
+	if err == nil && commit != nil && !commit() {
+		err = errShutdown
 	}
 	if err != nil {
 		s.refuse(nc, err)
