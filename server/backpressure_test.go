@@ -67,7 +67,7 @@ func TestAPeerThatDoesNotReadIsToldOfAndThenOneSendOfAnySizeIsAccepted(t *testin
 // What the client sends is more than any buffer holds, so the server has to
 // stop reading, and must lose nothing.
 func TestAnEchoUnderBackpressureLosesNothingAndKeepsItsMemory(t *testing.T) {
-	total := 64 << 20
+	total := 128 << 20
 	if testing.Short() || raceEnabled {
 		total = 16 << 20
 	}
@@ -106,7 +106,9 @@ func TestAnEchoUnderBackpressureLosesNothingAndKeepsItsMemory(t *testing.T) {
 				most = max(most, now.HeapAlloc)
 			}
 		}
-		require.Less(t, int64(most)-int64(before.HeapAlloc), int64(24<<20))
+		// 4 MiB of output, what the pools keep, and what the client itself has
+		// allocated since the collection began; without a limit it is all of it.
+		require.Less(t, int64(most)-int64(before.HeapAlloc), int64(48<<20))
 	})
 }
 
