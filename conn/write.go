@@ -19,10 +19,8 @@ func (c *Conn) Write(ctx context.Context, typ Type, p []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.admits(len(p)) {
-		if err := c.admit(ctx, len(p)); err != nil {
-			return err
-		}
+	if err := c.admit(ctx, len(p)); err != nil {
+		return err
 	}
 	return c.send(typ, p)
 }
@@ -60,10 +58,8 @@ func (c *Conn) WritePrepared(ctx context.Context, m *Prepared) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.admits(m.Len()) {
-		if err := c.admit(ctx, m.Len()); err != nil {
-			return err
-		}
+	if err := c.admit(ctx, m.Len()); err != nil {
+		return err
 	}
 	return c.sendPrepared(m)
 }
@@ -162,6 +158,13 @@ func (c *Conn) fits(n int) bool {
 // admit waits until n more bytes fit, after those who wait already. c.mu is
 // held, and released while it waits.
 func (c *Conn) admit(ctx context.Context, n int) error {
+	if c.admits(n) {
+		return nil
+	}
+	return c.queueUp(ctx, n)
+}
+
+func (c *Conn) queueUp(ctx context.Context, n int) error {
 	turn := make(chan struct{}, 1)
 	c.room = append(c.room, turn)
 	defer func() {

@@ -27,10 +27,8 @@ func (c *Conn) Writer(ctx context.Context, typ Type) (*MessageWriter, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.admits(0) {
-		if err := c.admit(ctx, 0); err != nil {
-			return nil, err
-		}
+	if err := c.admit(ctx, 0); err != nil {
+		return nil, err
 	}
 	if !c.ep.MaySend() {
 		return nil, c.explain(ErrClosed)
