@@ -58,11 +58,7 @@ func (r *Reject) Error() string {
 	return "websocket: request refused: " + http.StatusText(r.Status)
 }
 
-const (
-	defaultHandshakeTimeout = 10 * time.Second
-	maxHeaderBytes          = 16 << 10
-	maxHeaderLines          = 128
-)
+const defaultHandshakeTimeout = 10 * time.Second
 
 // settings are options that were checked, with their defaults.
 type settings struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wirebeat/wirebeat/conn"
+	"github.com/wirebeat/wirebeat/conn/handshake"
 )
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -94,7 +95,7 @@ func (s *Server) start() error {
 				ReadHeaderTimeout: defaultHandshakeTimeout,
 				ReadTimeout:       time.Minute,
 				IdleTimeout:       time.Minute,
-				MaxHeaderBytes:    maxHeaderBytes,
+				MaxHeaderBytes:    handshake.MaxBlock,
 			}
 		}
 	})

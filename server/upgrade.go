@@ -69,8 +69,6 @@ var (
 		Header: http.Header{"Upgrade": {"websocket"}},
 	}
 	errNotHTTP  = &handshake.Refusal{Status: http.StatusBadRequest, Reason: "not an HTTP request"}
-	errTooLarge = &handshake.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "header too large"}
-	errTooMany  = &handshake.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "too many header lines"}
 	errTooSlow  = &handshake.Refusal{Status: http.StatusRequestTimeout, Reason: "the request took too long"}
 	errShutdown = &handshake.Refusal{Status: http.StatusServiceUnavailable, Reason: "the server is shutting down"}
 )
@@ -273,46 +271,25 @@ func hostsIn(block []byte) (hosts []string) {
 // readHeader reads up to the empty line that ends a header block. What came
 // behind it is rest.
 func readHeader(nc net.Conn) (block, rest []byte, err error) {
-	b := make([]byte, 0, 1<<10)
-	line, lines := 0, 0 // start of the current line, and how many there were
+	var h handshake.Block
 	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+		n, err := nc.Read(h.Space())
+		switch complete, bad := h.Add(n); {
+		case complete:
+			return h.Bytes(), h.Rest(), nil
+		case bad != nil:
+			return nil, nil, &handshake.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: bad.Error()}
+		case err == nil:
+			continue
 		}
-		n, err := nc.Read(b[len(b):min(cap(b), maxHeaderBytes+1)])
-		seen := len(b)
-		b = b[:len(b)+n]
-		for {
-			i := bytes.IndexByte(b[max(seen, line):], '\n')
-			if i < 0 {
-				break
-			}
-			end := max(seen, line) + i
-			text := bytes.TrimSuffix(b[line:end], []byte("\r"))
-			line = end + 1
-			if len(text) == 0 {
-				if line > maxHeaderBytes {
-					return nil, nil, errTooLarge
-				}
-				return b[:line:line], b[line:], nil
-			}
-			if lines++; lines > maxHeaderLines+1 { // the request line is not one
-				return nil, nil, errTooMany
-			}
+		var timeout net.Error
+		if h.Started() && errors.As(err, &timeout) && timeout.Timeout() {
+			return nil, nil, errTooSlow
 		}
-		if len(b) > maxHeaderBytes {
-			return nil, nil, errTooLarge
+		if err == io.EOF && h.Started() {
+			err = io.ErrUnexpectedEOF
 		}
-		if err != nil {
-			var timeout net.Error
-			if len(b) > 0 && errors.As(err, &timeout) && timeout.Timeout() {
-				return nil, nil, errTooSlow
-			}
-			if err == io.EOF && len(b) > 0 {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, nil, err
-		}
+		return nil, nil, err
 	}
 }
 

@@ -35,6 +35,23 @@ func validExtensions(lines []string) bool {
 	return found || len(lines) == 0
 }
 
+// extensionNames returns the names of extensions in lines that follow the
+// grammar.
+func extensionNames(lines []string) (names []string) {
+	for _, line := range lines {
+		for rest := skipOWS(line); rest != ""; {
+			if rest[0] == ',' {
+				rest = skipOWS(rest[1:])
+				continue
+			}
+			after, _ := cutToken(rest)
+			names = append(names, trimOWS(rest[:len(rest)-len(after)]))
+			rest, _ = cutExtension(rest)
+		}
+	}
+	return names
+}
+
 // The cut functions return what follows one element of the grammar and the
 // whitespace behind it, and false if s does not begin with such an element.
 

@@ -4,6 +4,7 @@ import "strings"
 
 // Field names as the keys of Request.Header spell them.
 const (
+	fieldAccept     = "Sec-Websocket-Accept"
 	fieldConnection = "Connection"
 	fieldExtensions = "Sec-Websocket-Extensions"
 	fieldKey        = "Sec-Websocket-Key"

@@ -1,0 +1,215 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/wirebeat/wirebeat/conn"
+	"github.com/wirebeat/wirebeat/conn/endpoint"
+	"github.com/wirebeat/wirebeat/conn/handshake"
+)
+
+// HandshakeError is a response that opens no connection. Find it with
+// [errors.As].
+type HandshakeError = handshake.ResponseError
+
+const maxURLLength = 8 << 10
+
+// Dial opens a connection to a ws or wss URL; http and https mean the same. A
+// user in the URL becomes an Authorization field.
+//
+// The response is returned whenever there was one, for its status and header;
+// its body is read already: empty for a connection that was opened, up to 1 KiB
+// of what came with a refusal. The error then is a [*HandshakeError]. ctx and
+// Options.HandshakeTimeout bound the dialling only, not the connection.
+func Dial(ctx context.Context, rawURL string, opts *Options) (*conn.Conn, *http.Response, error) {
+	d := dialer{}
+	if opts != nil {
+		d.Options = *opts
+	}
+	if d.HandshakeTimeout == 0 {
+		d.HandshakeTimeout = DefaultHandshakeTimeout
+	}
+	if d.HandshakeTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, d.HandshakeTimeout, errSlow)
+		defer cancel()
+	}
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.header = d.Header.Clone()
+	for redirects := 0; ; redirects++ {
+		c, resp, err := d.dial(ctx, u)
+		if err == nil || resp == nil || redirects >= d.MaxRedirects {
+			return c, resp, err
+		}
+		if u, err = d.redirect(u, resp, err); err != nil {
+			return nil, resp, err
+		}
+	}
+}
+
+var errSlow error = timeoutError{}
+
+type timeoutError struct{}
+
+func (timeoutError) Error() string        { return "websocket: the handshake took too long" }
+func (timeoutError) Timeout() bool        { return true }
+func (timeoutError) Temporary() bool      { return true }
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// dialer is one call of Dial.
+type dialer struct {
+	Options
+	header http.Header // Header, less what a redirect must not take along
+}
+
+// parseURL returns a URL with the scheme ws or wss and nothing that the
+// handshake cannot carry.
+func parseURL(raw string) (*url.URL, error) {
+	if len(raw) > maxURLLength {
+		return nil, errors.New("websocket: the URL is longer than 8 KiB")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: %w", err)
+	}
+	return u, normalize(u)
+}
+
+func normalize(u *url.URL) error {
+	switch strings.ToLower(u.Scheme) {
+	case "ws", "http":
+		u.Scheme = "ws"
+	case "wss", "https":
+		u.Scheme = "wss"
+	default:
+		return fmt.Errorf("websocket: a URL begins with ws:// or wss://, not with %q", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return errors.New("websocket: the URL names no host")
+	}
+	// "Fragment identifiers are meaningless in the context of WebSocket URIs
+	// and MUST NOT be used on these URIs." RFC 6455 §3
+	if u.Fragment != "" {
+		return errors.New("websocket: the URL has a fragment")
+	}
+	return nil
+}
+
+// asHTTP is the URL in the terms of cookie jars and proxies.
+func asHTTP(u *url.URL) *url.URL {
+	h := *u
+	h.Scheme = map[string]string{"ws": "http", "wss": "https"}[u.Scheme]
+	return &h
+}
+
+// hostPort is the address of a URL's host.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"ws": "80", "http": "80", "wss": "443", "https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// dial connects to one URL. The error of a refusal comes with its response.
+func (d *dialer) dial(ctx context.Context, u *url.URL) (*conn.Conn, *http.Response, error) {
+	offer, err := d.offer(u)
+	if err != nil {
+		return nil, nil, err
+	}
+	request, err := handshake.AppendRequest(nil, offer)
+	if err != nil {
+		return nil, nil, fmt.Errorf("websocket: %w", err)
+	}
+	nc, err := d.transport(ctx, u)
+	if err != nil {
+		return nil, nil, explain(ctx, err)
+	}
+	stop := watch(ctx, nc)
+	resp, agreed, rest, err := exchange(ctx, nc, request, offer)
+	if !stop() {
+		err = ctx.Err()
+	}
+	if d.Jar != nil && resp != nil {
+		if cookies := resp.Cookies(); len(cookies) > 0 {
+			d.Jar.SetCookies(asHTTP(u), cookies)
+		}
+	}
+	if err == nil {
+		err = nc.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		nc.Close()
+		return nil, resp, explain(ctx, err)
+	}
+	start := conn.Start{Role: endpoint.Client, Subprotocol: agreed.Subprotocol, Received: rest}
+	return conn.New(nc, start, &d.Conn), resp, nil
+}
+
+// watch interrupts a connection when ctx ends. stop reports whether it has not.
+func watch(ctx context.Context, nc net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+}
+
+// explain says what ended ctx, if that is what went wrong.
+func explain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	var response *HandshakeError
+	if errors.As(err, &response) {
+		return err
+	}
+	return fmt.Errorf("websocket: %w", err)
+}
+
+func (d *dialer) offer(u *url.URL) (*handshake.Offer, error) {
+	key, err := handshake.NewKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: %w", err)
+	}
+	header := d.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	host := u.Host
+	if hosts := header.Values("Host"); len(hosts) > 0 {
+		host = hosts[0]
+	}
+	header.Del("Host")
+	if user := u.User; user != nil && header.Get("Authorization") == "" {
+		header.Set("Authorization", basic(user))
+	}
+	if d.Jar != nil {
+		for _, cookie := range d.Jar.Cookies(asHTTP(u)) {
+			header.Add("Cookie", cookie.Name+"="+cookie.Value)
+		}
+		if lines := header["Cookie"]; len(lines) > 1 {
+			header.Set("Cookie", strings.Join(lines, "; ")) // one line: RFC 6265 §5.4
+		}
+	}
+	return &handshake.Offer{
+		Target:       u.RequestURI(),
+		Host:         host,
+		Key:          key,
+		Subprotocols: d.Subprotocols,
+		Header:       header,
+	}, nil
+}
+
+func basic(user *url.Userinfo) string {
+	password, _ := user.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password))
+}
