@@ -35,6 +35,9 @@ type Options struct {
 	// ControlRate is how many control frames a second the peer may send before
 	// the connection ends with 1008. Default: no limit.
 	ControlRate int
+	// PingSize is how many bytes a ping of ours carries, from 8 to 125; beyond
+	// that it is the nearest. Default 8.
+	PingSize int
 
 	// Driver is what connections share; nil is one for the whole process.
 	Driver *Driver
@@ -73,6 +76,7 @@ func (o *Options) Shared() *Options {
 		CloseTimeout: s.CloseTimeout,
 		Pong:         s.Pong,
 		ControlRate:  s.ControlRate,
+		PingSize:     s.PingSize,
 		Rand:         &s.Driver.keys,
 		Buffers:      &s.Driver.pools,
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wirebeat/wirebeat/conn"
+	"github.com/wirebeat/wirebeat/conn/endpoint"
 	"github.com/wirebeat/wirebeat/control"
 	"github.com/wirebeat/wirebeat/frame"
 )
@@ -161,6 +162,21 @@ func TestADriverRunsOnlyWhileConnectionsExist(t *testing.T) {
 			p.expect(frame.Pong, "x")
 			c.CloseNow()
 			time.Sleep(time.Hour)
+		}
+	})
+}
+
+func TestPingSizeIsWhatAPingCarries(t *testing.T) {
+	onEach(t, func(t *rig) {
+		for size, want := range map[int]int{0: 8, 8: 8, 9: 9, 125: 125} {
+			c, p := t.against(endpoint.Client, conn.Options{PingSize: size})
+			ping := later(func() error { _, err := c.Ping(t.ctx()); return err })
+			h, b, err := p.read()
+			require.NoError(t, err)
+			require.Equal(t, frame.Ping, h.Opcode)
+			require.Len(t, b, want)
+			p.send(p.frame(true, frame.Pong, b))
+			require.NoError(t, await(t, ping, "the pong"))
 		}
 	})
 }

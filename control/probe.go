@@ -3,10 +3,19 @@ package control
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/wirebeat/wirebeat/frame"
 )
 
 // MaxProbes is how many pings of our own may be outstanding at once.
 const MaxProbes = 16
+
+// MinPing and MaxPing are how small and how large the payload of a ping of ours
+// may be: what it needs, and what a control frame holds.
+const (
+	MinPing = 8
+	MaxPing = frame.MaxControl
+)
 
 // Pong is the answer to a ping of ours.
 type Pong struct {
@@ -21,6 +30,7 @@ type Pong struct {
 // Probes keeps the pings of our own that have not been answered.
 type Probes struct {
 	Nonce uint32 // tells our pings from those of a connection before
+	Size  int    // bytes of a payload, MinPing to MaxPing; beyond that the nearest
 
 	seq uint32
 	out []probe // oldest first
@@ -32,7 +42,8 @@ type probe struct {
 	left bool      // the kernel has it
 }
 
-// Append adds a new probe and appends its payload: sequence number and nonce.
+// Append adds a new probe and appends its payload: sequence number, nonce, and
+// what fills it up to Size.
 // ok is false when MaxProbes are outstanding.
 func (p *Probes) Append(dst []byte, now time.Time) (payload []byte, seq uint32, ok bool) {
 	if len(p.out) >= MaxProbes {
@@ -41,7 +52,24 @@ func (p *Probes) Append(dst []byte, now time.Time) (payload []byte, seq uint32, 
 	p.seq++
 	p.out = append(p.out, probe{seq: p.seq, sent: now})
 	dst = binary.BigEndian.AppendUint32(dst, p.seq)
-	return binary.BigEndian.AppendUint32(dst, p.Nonce), p.seq, true
+	dst = binary.BigEndian.AppendUint32(dst, p.Nonce)
+	for i := MinPing; i < p.size(); i++ {
+		dst = append(dst, byte(i))
+	}
+	return dst, p.seq, true
+}
+
+func (p *Probes) size() int { return min(max(p.Size, MinPing), MaxPing) }
+
+// padded reports whether what follows the nonce is what Append fills up with,
+// where each octet is its own index.
+func padded(payload []byte) bool {
+	for i := MinPing; i < len(payload); i++ {
+		if payload[i] != byte(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // Sent starts the clock of every probe up to seq that had not left yet.
@@ -63,7 +91,9 @@ func (p *Probes) Outstanding() int { return len(p.out) }
 func (p *Probes) Pong(payload []byte, now time.Time, answered func(seq uint32, pong Pong)) {
 	last, empty := -1, false
 	switch {
-	case len(payload) == 8 && binary.BigEndian.Uint32(payload[4:]) == p.Nonce:
+	// "A Pong frame sent in response to a Ping frame must have identical
+	// "Application data"" RFC 6455 §5.5.3
+	case len(payload) == p.size() && binary.BigEndian.Uint32(payload[4:]) == p.Nonce && padded(payload):
 		seq := binary.BigEndian.Uint32(payload)
 		for i := range p.out {
 			if p.out[i].seq == seq {

@@ -128,3 +128,31 @@ func TestProbesOutstandingAreLimited(t *testing.T) {
 	require.True(t, ok)
 	require.EqualValues(t, control.MaxProbes+1, seq, "a number that was refused is not used up")
 }
+
+func TestProbePayloadsAreOfTheSizeThatIsAskedFor(t *testing.T) {
+	for size, want := range map[int]int{
+		-1: 8, 0: 8, 7: 8, 8: 8, 9: 9, 16: 16, 124: 124, 125: 125, 126: 125, 1 << 20: 125,
+	} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			p := &control.Probes{Nonce: nonce, Size: size}
+			b, _, ok := p.Append([]byte("x"), at(0))
+			require.True(t, ok)
+			require.Len(t, b, 1+want)
+			require.Equal(t, payload(1, nonce), b[1:9])
+			p.Sent(1, at(0))
+			b = b[1:]
+
+			var a answers
+			for i := range b {
+				changed := append([]byte(nil), b...)
+				changed[i] ^= 1
+				require.Empty(t, a.pong(p, changed, at(1)), "octet %d changed", i)
+			}
+			for i := 1; i < len(b); i++ { // an empty one is accepted
+				require.Empty(t, a.pong(p, b[:i], at(1)), "cut to %d", i)
+			}
+			require.Empty(t, a.pong(p, append(append([]byte(nil), b...), byte(want)), at(1)), "one more")
+			require.Equal(t, answers{"1 1ms exact"}, a.pong(p, b, at(1)))
+		})
+	}
+}

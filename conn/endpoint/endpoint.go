@@ -44,6 +44,7 @@ type Config struct {
 
 	Pong        control.PongMode
 	ControlRate int // control frames a second that the peer may send; default off
+	PingSize    int // bytes of the payload of a probe: see control.Probes
 
 	Rand    io.Reader // masking keys and nonces; must not be nil for a client or for Probe
 	Buffers Buffers   // nil: the garbage collector's

@@ -113,3 +113,18 @@ func TestNoncesOfConnectionsDiffer(t *testing.T) {
 	b.receive(b.in(0x8a, lastPing(b)))
 	require.False(t, b.Probing())
 }
+
+func TestProbesOfAnotherSize(t *testing.T) {
+	forRoles(t, func(t *testing.T, role endpoint.Role) {
+		s := newSide(t, role, endpoint.Config{PingSize: 125})
+		_, err := s.Probe(s.now)
+		require.NoError(t, err)
+		s.flush()
+		ping := lastPing(s)
+		require.Len(t, ping, 125)
+		s.receive(s.in(0x8a, ping[:8]))
+		require.True(t, s.Probing())
+		s.receive(s.in(0x8a, ping))
+		require.False(t, s.Probing())
+	})
+}

@@ -153,7 +153,7 @@ func (e *Endpoint) Probe(now time.Time) (seq uint32, err error) {
 			e.Abort(err)
 			return 0, err
 		}
-		e.probes = &control.Probes{Nonce: binary.BigEndian.Uint32(nonce[:])}
+		e.probes = &control.Probes{Nonce: binary.BigEndian.Uint32(nonce[:]), Size: e.cfg.PingSize}
 	}
 	payload, seq, ok := e.probes.Append(nil, now)
 	if !ok {
