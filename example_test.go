@@ -19,7 +19,9 @@ import (
 // pipe is a pair of connections whose handshake is done, in memory.
 func pipe() (client, srv *conn.Conn) {
 	a, b := net.Pipe()
-	return conn.New(a, conn.Start{Role: endpoint.Client}, nil), conn.New(b, conn.Start{Role: endpoint.Server}, nil)
+	client, _ = conn.New(a, conn.Start{Role: endpoint.Client}, nil) // fails for bad options only
+	srv, _ = conn.New(b, conn.Start{Role: endpoint.Server}, nil)
+	return client, srv
 }
 
 // An echo server as a handler of net/http.
@@ -79,7 +81,7 @@ func Example_events() {
 		}
 		head = append(head, b...)
 	}
-	client := conn.New(nc, conn.Start{Role: endpoint.Client, Subprotocol: "chat"}, nil)
+	client, _ := conn.New(nc, conn.Start{Role: endpoint.Client, Subprotocol: "chat"}, nil)
 	ctx := context.Background()
 	client.Write(ctx, conn.Text, []byte("hello"))
 	_, reply, _ := client.ReadMessage(ctx)

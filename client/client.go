@@ -47,7 +47,10 @@ func Dial(ctx context.Context, rawURL string, opts *Options) (*conn.Conn, *http.
 	if err != nil {
 		return nil, nil, err
 	}
-	d.header = d.Header.Clone()
+	if d.conn, err = d.Conn.Shared(); err != nil {
+		return nil, nil, err
+	}
+	d.header = canonical(d.Header)
 	for redirects := 0; ; redirects++ {
 		c, resp, err := d.dial(ctx, u)
 		if err == nil || resp == nil || redirects >= d.MaxRedirects {
@@ -71,6 +74,7 @@ func (timeoutError) Is(target error) bool { return target == context.DeadlineExc
 // dialer is one call of Dial.
 type dialer struct {
 	Options
+	conn   *conn.Options
 	header http.Header // Header, less what a redirect must not take along
 }
 
@@ -83,6 +87,11 @@ func parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("websocket: %w", err)
+	}
+	// "Fragment identifiers are meaningless in the context of WebSocket URIs
+	// and MUST NOT be used on these URIs." RFC 6455 §3
+	if strings.Contains(raw, "#") {
+		return nil, errors.New("websocket: the URL has a fragment")
 	}
 	return u, normalize(u)
 }
@@ -99,11 +108,6 @@ func normalize(u *url.URL) error {
 	if u.Hostname() == "" {
 		return errors.New("websocket: the URL names no host")
 	}
-	// "Fragment identifiers are meaningless in the context of WebSocket URIs
-	// and MUST NOT be used on these URIs." RFC 6455 §3
-	if u.Fragment != "" {
-		return errors.New("websocket: the URL has a fragment")
-	}
 	return nil
 }
 
@@ -114,13 +118,26 @@ func asHTTP(u *url.URL) *url.URL {
 	return &h
 }
 
+var defaultPorts = map[string]string{
+	"ws": "80", "http": "80", "wss": "443", "https": "443", "socks5": "1080", "socks5h": "1080",
+}
+
 // hostPort is the address of a URL's host.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
-		port = map[string]string{"ws": "80", "http": "80", "wss": "443", "https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+		port = defaultPorts[u.Scheme]
 	}
 	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// hostField is a URL's host as the field Host has it: with ":" and the port
+// only "when not using the default port", RFC 6455 §4.1.
+func hostField(u *url.URL) string {
+	if port := u.Port(); port == "" || port == defaultPorts[u.Scheme] {
+		return strings.TrimSuffix(u.Host, ":"+port)
+	}
+	return u.Host
 }
 
 // dial connects to one URL. The error of a refusal comes with its response.
@@ -139,7 +156,7 @@ func (d *dialer) dial(ctx context.Context, u *url.URL) (*conn.Conn, *http.Respon
 	}
 	stop := watch(ctx, nc)
 	resp, agreed, rest, err := exchange(ctx, nc, request, offer)
-	if !stop() {
+	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if d.Jar != nil && resp != nil {
@@ -155,7 +172,8 @@ func (d *dialer) dial(ctx context.Context, u *url.URL) (*conn.Conn, *http.Respon
 		return nil, resp, explain(ctx, err)
 	}
 	start := conn.Start{Role: endpoint.Client, Subprotocol: agreed.Subprotocol, Received: rest}
-	return conn.New(nc, start, &d.Conn), resp, nil
+	c, err := conn.New(nc, start, d.conn)
+	return c, resp, err
 }
 
 // watch interrupts a connection when ctx ends. stop reports whether it has not.
@@ -165,14 +183,31 @@ func watch(ctx context.Context, nc net.Conn) (stop func() bool) {
 
 // explain says what ended ctx, if that is what went wrong.
 func explain(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	var response *HandshakeError
-	if errors.As(err, &response) {
+	var refusal *HandshakeError
+	if errors.As(err, &refusal) {
 		return err
 	}
-	return fmt.Errorf("websocket: %w", err)
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done() // which a deadline of the transport may be ahead of
+	}
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return fmt.Errorf("websocket: %w", err)
+	case errors.Is(cause, ctx.Err()):
+		return cause
+	default: // the caller's own
+		return fmt.Errorf("websocket: %w: %w", ctx.Err(), cause)
+	}
+}
+
+// canonical copies a header, with the names spelled so that they are found.
+func canonical(header http.Header) http.Header {
+	c := make(http.Header, len(header))
+	for name, lines := range header {
+		name = http.CanonicalHeaderKey(name)
+		c[name] = append(c[name], lines...)
+	}
+	return c
 }
 
 func (d *dialer) offer(u *url.URL) (*handshake.Offer, error) {
@@ -181,23 +216,21 @@ func (d *dialer) offer(u *url.URL) (*handshake.Offer, error) {
 		return nil, fmt.Errorf("websocket: %w", err)
 	}
 	header := d.header.Clone()
-	if header == nil {
-		header = http.Header{}
+	host := hostField(u)
+	if lines := header["Host"]; len(lines) == 1 {
+		host = lines[0]
+		header.Del("Host")
 	}
-	host := u.Host
-	if hosts := header.Values("Host"); len(hosts) > 0 {
-		host = hosts[0]
-	}
-	header.Del("Host")
 	if user := u.User; user != nil && header.Get("Authorization") == "" {
 		header.Set("Authorization", basic(user))
 	}
+	if lines := header["Cookie"]; len(lines) > 1 {
+		header.Set("Cookie", strings.Join(lines, "; ")) // one line: RFC 6265 §5.4
+	}
 	if d.Jar != nil {
+		request := http.Request{Header: header}
 		for _, cookie := range d.Jar.Cookies(asHTTP(u)) {
-			header.Add("Cookie", cookie.Name+"="+cookie.Value)
-		}
-		if lines := header["Cookie"]; len(lines) > 1 {
-			header.Set("Cookie", strings.Join(lines, "; ")) // one line: RFC 6265 §5.4
+			request.AddCookie(cookie)
 		}
 	}
 	return &handshake.Offer{

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -62,15 +63,23 @@ type Conn struct {
 	driver      *Driver
 	id          int32 // in the driver's wheel
 	subprotocol string
+	owner       any
+	ownHooks    atomic.Pointer[Hooks]
 
 	role    readRole
 	unwatch func() bool // stops watching; guarded by role.mu
-	watched atomic.Bool // onTick will be called
+	watched atomic.Bool // checkReader will see whether somebody reads
 	batch   atomic.Bool // complete frames of the last read wait to be delivered
 	held    atomic.Bool // replies wait for the end of the batch
 	closing atomic.Bool // Close was called
 	over    atomic.Bool // the connection ended
 	inbound atomic.Int64
+	probing atomic.Bool // an answer is missing: what comes is stamped precisely
+	paused  atomic.Bool // the inbox is full and nobody reads
+	// stallable: output waits, or did when it was last looked at.
+	stallable atomic.Bool
+
+	looking, lookAgain bool // for the driver, guarded by its mutex
 
 	// What follows belongs to the holder of the read role.
 	ep        *endpoint.Endpoint // its reading half; the writing half belongs to mu
@@ -95,6 +104,10 @@ type Conn struct {
 	timer    *time.Timer // lets held replies go
 	deadline *time.Timer // of the closing handshake
 	err      error
+	probe    uint32 // the ping whose answer the monitor waits for
+	exam     *exam  // what the kernel knew when the answer was last missed
+	blocked  blockedOutput
+	pong     PongEvent // what React makes of a pong
 
 	ended    chan struct{}
 	released chan struct{}
@@ -108,30 +121,36 @@ type Start struct {
 	// Received are bytes that came behind the handshake: the first frames. They
 	// are copied.
 	Received []byte
+	// Owner is what Owner returns.
+	Owner any
 }
 
 // New makes a connection of nc, which belongs to it from then on. The options
-// are copied; nil means all defaults.
-func New(nc net.Conn, start Start, opts *Options) *Conn {
-	opts = opts.Shared()
+// are copied; nil means all defaults. The error is about the options, and then
+// nc was not touched.
+func New(nc net.Conn, start Start, opts *Options) (*Conn, error) {
+	opts, err := opts.Shared()
+	if err != nil {
+		return nil, err
+	}
 	c := &Conn{
 		nc:          nc,
 		raw:         newRawIO(nc),
 		opts:        opts,
 		driver:      opts.Driver,
 		subprotocol: start.Subprotocol,
+		owner:       start.Owner,
 		ep:          endpoint.New(start.Role, opts.endpoint),
 		ended:       make(chan struct{}),
 		released:    make(chan struct{}),
 	}
 	c.driver.add(c)
-	c.inbound.Store(c.driver.clock.Load())
 	if len(start.Received) > 0 {
 		c.buf = append(c.driver.pools.Get(len(start.Received))[:0], start.Received...)
 		c.ep.Received(c.driver.now(), c.buf)
 	}
 	c.watch()
-	return c
+	return c, nil
 }
 
 // Done returns a channel that is closed when the connection has ended; Err
@@ -150,6 +169,10 @@ func (c *Conn) Err() error {
 // Subprotocol returns what the handshake agreed on, or "".
 func (c *Conn) Subprotocol() string { return c.subprotocol }
 
+// Owner returns what Start named, or nil: whatever the connection belongs to,
+// for hooks to find.
+func (c *Conn) Owner() any { return c.owner }
+
 // LocalAddr returns the address of this end of the transport.
 func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
@@ -162,8 +185,26 @@ func (c *Conn) Health() control.Health {
 	h := c.ep.Health()
 	c.mu.Unlock()
 	h.LastInbound = c.driver.base.Add(time.Duration(c.inbound.Load()))
-	if c.over.Load() {
+	d := c.driver
+	d.mu.Lock()
+	if d.conns[c.id] == c {
+		m := &d.monitors[c.id]
+		h.Smoothed, h.Variance = m.RTT.Smoothed()
+		h.RTT, h.Shortest, h.Missed = m.RTT.Last(), m.RTT.Shortest(), m.Missed()
+		if h.State == control.Alive || h.State == control.Probing {
+			h.State = m.State()
+		}
+	}
+	d.mu.Unlock()
+	switch {
+	case c.over.Load():
 		h.State = control.Finished
+		var dead *control.DeadError
+		if errors.As(c.Err(), &dead) {
+			h.State = control.Dead
+		}
+	case c.paused.Load() && h.State != control.Ending:
+		h.State = control.Paused
 	}
 	return h
 }
@@ -214,8 +255,22 @@ func (c *Conn) Ping(ctx context.Context) (control.Pong, error) {
 	return control.Pong{}, err
 }
 
-// answered hands a pong to the Ping that waits for it. c.mu is held.
+// answered takes note of a pong and hands it to the Ping that waits for it. Of
+// several pings that one pong answers, the last comes last. c.mu is held.
 func (c *Conn) answered(seq uint32, pong control.Pong) {
+	if c.pong.Solicited {
+		c.pong.Coalesced++
+	}
+	c.pong.Solicited, c.pong.Pong = true, pong
+	d := c.driver
+	d.stats.sample(pong)
+	if pong.Exact {
+		d.mu.Lock()
+		if d.conns[c.id] == c {
+			d.monitors[c.id].RTT.Sample(pong.RTT, d.since())
+		}
+		d.mu.Unlock()
+	}
 	if answer := c.pings[seq]; answer != nil {
 		delete(c.pings, seq)
 		answer <- pong

@@ -2,7 +2,10 @@
 // done. It drives conn/endpoint, which knows the protocol, with goroutines,
 // locks, time and memory.
 //
-//	c := conn.New(nc, conn.Start{Role: endpoint.Server}, nil)
+//	c, err := conn.New(nc, conn.Start{Role: endpoint.Server}, nil)
+//	if err != nil {
+//		return err
+//	}
 //	for m, err := range c.Messages(ctx) {
 //		if err != nil {
 //			return err

@@ -220,7 +220,7 @@ func TestBytesBehindTheHandshakeAreTheFirstMessages(t *testing.T) {
 			p := &peer{t: t, nc: b, client: true}
 			all := append(p.text("first"), p.frame(true, conn.Text, pattern(n))...)
 			head := all[:len(all)-5]
-			c := conn.New(a, conn.Start{Received: head, Subprotocol: "chat"}, &conn.Options{Driver: t.driver})
+			c := must(conn.New(a, conn.Start{Received: head, Subprotocol: "chat"}, &conn.Options{Driver: t.driver}))
 			clear(head) // they were copied
 			require.Equal(t, "chat", c.Subprotocol())
 			require.Equal(t, a.LocalAddr(), c.LocalAddr())

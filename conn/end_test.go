@@ -246,7 +246,7 @@ func TestAConnectionThatEndedIsCollected(t *testing.T) {
 		a, b := tcpPair(t)
 		defer b.Close()
 		released := make(chan struct{})
-		c := conn.New(a, conn.Start{}, &conn.Options{OnRelease: func(*conn.Conn) { close(released) }})
+		c := must(conn.New(a, conn.Start{}, &conn.Options{OnRelease: func(*conn.Conn) { close(released) }}))
 		runtime.AddCleanup(c, func(done chan struct{}) { close(done) }, collected)
 		go func() {
 			for {

@@ -80,6 +80,23 @@ func (c *Conn) abort(err error) {
 	c.release()
 }
 
+// abortHard is abort for a peer that is not there: the kernel need not go on
+// sending to it.
+func (c *Conn) abortHard(err error) {
+	for nc := c.nc; nc != nil; {
+		switch t := nc.(type) {
+		case interface{ SetLinger(int) error }:
+			t.SetLinger(0)
+			nc = nil
+		case interface{ NetConn() net.Conn }:
+			nc = t.NetConn()
+		default:
+			nc = nil
+		}
+	}
+	c.abort(err)
+}
+
 // finish makes the end of the connection known. c.ep.Err says how.
 func (c *Conn) finish() {
 	c.mu.Lock()

@@ -23,7 +23,7 @@ func openFiles() int {
 
 func TestConnectionsLeaveNothingBehind(t *testing.T) {
 	r := &rig{T: t}
-	opts := (&conn.Options{Driver: &conn.Driver{}, CloseTimeout: 100 * time.Millisecond}).Shared()
+	opts := must((&conn.Options{Driver: &conn.Driver{}, CloseTimeout: 100 * time.Millisecond}).Shared())
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer ln.Close()
@@ -74,14 +74,14 @@ func TestConnectionsLeaveNothingBehind(t *testing.T) {
 		require.NoError(t, err)
 		b, err := ln.Accept()
 		require.NoError(t, err)
-		c := conn.New(b, conn.Start{}, opts)
+		c := must(conn.New(b, conn.Start{}, opts))
 		go echo(ctx, c)
 		way := ways[i%len(ways)]
 		if i%160 != 5 && i%len(ways) == 5 {
 			way = ways[6] // that one takes its time
 		}
 		if way == nil {
-			client := conn.New(a, conn.Start{Role: endpoint.Client}, opts)
+			client := must(conn.New(a, conn.Start{Role: endpoint.Client}, opts))
 			requireEcho(r, client, pattern(100))
 			require.NoError(t, client.Close(ctx, 1000, ""))
 			continue

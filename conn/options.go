@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/wirebeat/wirebeat/conn/endpoint"
@@ -35,9 +36,25 @@ type Options struct {
 	// ControlRate is how many control frames a second the peer may send before
 	// the connection ends with 1008. Default: no limit.
 	ControlRate int
-	// PingSize is how many bytes a ping of ours carries, from 8 to 125; beyond
-	// that it is the nearest. Default 8.
+	// PingSize is how many bytes a ping of ours carries, from 8 to 125. Default 8.
 	PingSize int
+
+	// PingInterval is the silence, ± 10 %, after which the peer is pinged.
+	// PingTimeout is the silence after such a ping by which the peer is dead, and
+	// the connection ends with a [*control.DeadError]; it is suspect long before.
+	// Both are at least 10 ms and at most a week. Defaults 25 s and 20 s. A
+	// negative PingInterval sends no pings; a negative PingTimeout sends them
+	// and draws no conclusions.
+	PingInterval, PingTimeout time.Duration
+	// WriteTimeout is how long output may wait for the peer without any progress
+	// before the peer is dead. Default 30 s.
+	WriteTimeout time.Duration
+	// Hooks are told of what becomes of the peers.
+	Hooks Hooks
+	// TextHeartbeat answers the text message "ping" with "pong", and delivers
+	// neither: browsers cannot send pings. Other peers that send these texts mean
+	// what they say, so it is off unless asked for.
+	TextHeartbeat bool
 
 	// Driver is what connections share; nil is one for the whole process.
 	Driver *Driver
@@ -50,24 +67,32 @@ type Options struct {
 	OnRelease func(c *Conn)
 
 	endpoint *endpoint.Config // once Shared
+	bounds   control.Bounds
 }
 
 // Shared returns a copy with the defaults filled in, which any number of
-// connections use without copying it again. It must not be changed.
-func (o *Options) Shared() *Options {
+// connections use without copying it again. It must not be changed. The error
+// is about what cannot be meant.
+func (o *Options) Shared() (*Options, error) {
 	if o != nil && o.endpoint != nil {
-		return o
+		return o, nil
 	}
 	s := &Options{}
 	if o != nil {
 		*s = *o
 	}
+	if s.PingSize != 0 && (s.PingSize < control.MinPing || s.PingSize > control.MaxPing) {
+		return nil, fmt.Errorf("websocket: a ping of %d bytes: the size must be from %d to %d", s.PingSize, control.MinPing, control.MaxPing)
+	}
+	var err error
+	s.bounds, err = control.Bounds{Interval: s.PingInterval, Timeout: s.PingTimeout, WriteStall: s.WriteTimeout}.Settle()
+	if err != nil {
+		return nil, err
+	}
 	if s.MaxOutput == 0 {
 		s.MaxOutput = DefaultMaxOutput
 	}
-	if s.Driver == nil {
-		s.Driver = &shared
-	}
+	s.Driver = s.Driver.orShared()
 	s.endpoint = &endpoint.Config{
 		MaxMessage:   s.MaxMessage,
 		MaxFragments: s.MaxFragments,
@@ -77,8 +102,9 @@ func (o *Options) Shared() *Options {
 		Pong:         s.Pong,
 		ControlRate:  s.ControlRate,
 		PingSize:     s.PingSize,
+		TextBeat:     s.TextHeartbeat,
 		Rand:         &s.Driver.keys,
 		Buffers:      &s.Driver.pools,
 	}
-	return s
+	return s, nil
 }

@@ -16,14 +16,14 @@ import (
 
 func TestSharedOptionsAreACopyWithDefaults(t *testing.T) {
 	var none *conn.Options
-	shared := none.Shared()
+	shared := must(none.Shared())
 	require.Equal(t, conn.DefaultMaxOutput, shared.MaxOutput)
 	require.NotNil(t, shared.Driver)
-	require.Same(t, shared.Driver, (&conn.Options{}).Shared().Driver, "one for the process")
-	require.Same(t, shared, shared.Shared(), "and are not copied again")
+	require.Same(t, shared.Driver, must((&conn.Options{}).Shared()).Driver, "one for the process")
+	require.Same(t, shared, must(shared.Shared()), "and are not copied again")
 
 	own := &conn.Options{Driver: &conn.Driver{}, MaxOutput: 7, MaxMessage: 10}
-	shared = own.Shared()
+	shared = must(own.Shared())
 	require.NotSame(t, own, shared)
 	require.Same(t, own.Driver, shared.Driver)
 	require.Equal(t, 7, shared.MaxOutput)
@@ -35,7 +35,7 @@ func TestSharedOptionsAreACopyWithDefaults(t *testing.T) {
 func TestNilOptionsWork(t *testing.T) {
 	a, b := tcpPair(t)
 	r := &rig{T: t}
-	client, server := conn.New(a, conn.Start{Role: 1}, nil), conn.New(b, conn.Start{}, nil)
+	client, server := must(conn.New(a, conn.Start{Role: 1}, nil)), must(conn.New(b, conn.Start{}, nil))
 	go echo(r.ctx(), server)
 	requireEcho(r, client, []byte("hello"))
 	require.NoError(t, client.Close(r.ctx(), 1000, ""))

@@ -299,9 +299,18 @@ func (c *Conn) piece(ctx context.Context) (p piece, own bool, err error) {
 // react answers an event that is not data.
 func (c *Conn) react(ev endpoint.Event) {
 	c.mu.Lock()
+	c.pong = PongEvent{}
 	c.ep.React(c.now(), ev, c.answered)
+	pong := c.pong
 	c.mu.Unlock()
 	c.reacted = true
+	switch h := c.hooks(); {
+	case ev.Kind == endpoint.Ping && h.OnPing != nil:
+		h.OnPing(c, ev.Data)
+	case ev.Kind == endpoint.Pong && h.OnPong != nil:
+		pong.Payload = ev.Data
+		h.OnPong(c, pong)
+	}
 	if c.ep.Ended() {
 		c.settle()
 		c.finish()
@@ -357,7 +366,14 @@ func (c *Conn) fill(ctx context.Context) error {
 		b, err := c.receive()
 		if len(b) > 0 {
 			now := c.driver.clock.Load()
-			c.inbound.Store(now)
+			if c.probing.Load() {
+				c.heard()
+			} else {
+				c.inbound.Store(now)
+			}
+			if c.paused.Load() {
+				c.paused.Store(false)
+			}
 			c.ep.Received(c.driver.base.Add(time.Duration(now)), b)
 			return nil
 		}

@@ -50,6 +50,14 @@ func onTCP(t *testing.T, test func(t *rig)) {
 	})
 }
 
+// must is for what cannot fail.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // pair returns the two ends of a transport.
 func (t *rig) pair() (a, b net.Conn) {
 	t.Helper()
@@ -89,7 +97,10 @@ func tcpPair(t require.TestingT) (a, b net.Conn) {
 
 func (t *rig) new(nc net.Conn, role endpoint.Role, opts conn.Options) *conn.Conn {
 	opts.Driver = t.driver
-	c := conn.New(nc, conn.Start{Role: role}, &opts)
+	if opts.PingInterval == 0 {
+		opts.PingInterval = -1 // what is not about liveness sees no pings
+	}
+	c := must(conn.New(nc, conn.Start{Role: role}, &opts))
 	t.Cleanup(func() { c.CloseNow() })
 	return c
 }

@@ -84,6 +84,9 @@ func (c *Conn) give() {
 // pass gives the role to whoever wants it.
 func (c *Conn) pass() {
 	full := c.inboxFull() && !c.closing.Load()
+	if full {
+		c.paused.Store(true)
+	}
 	r := &c.role
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,18 +145,17 @@ func (r *readRole) wanted() bool {
 	return len(r.waiters) > 0
 }
 
-// watch has onTick look at the connection when nobody will have read it for a
-// while.
+// watch has checkReader look at the connection when nobody will have read it
+// for a while.
 func (c *Conn) watch() {
 	if !c.watched.Swap(true) {
 		c.driver.arm(c, unreadAfter)
 	}
 }
 
-// onTick starts the pump if nobody is reading. The driver calls it.
-func (c *Conn) onTick() {
-	c.watched.Store(false)
-	if !c.over.Load() && c.role.state.Load()&roleHeld == 0 {
+// checkReader starts the pump if nobody is reading. The driver calls it.
+func (c *Conn) checkReader() {
+	if c.watched.Swap(false) && !c.over.Load() && c.role.state.Load()&roleHeld == 0 {
 		c.startPump()
 	}
 }

@@ -271,6 +271,7 @@ func (c *Conn) flush() {
 		c.held.Store(false)
 	}
 	if c.raw == nil {
+		c.block()
 		go c.flusher()
 		return
 	}
@@ -297,6 +298,7 @@ func (c *Conn) flush() {
 		return
 	}
 	c.ep.Keep()
+	c.block()
 	go c.flusher()
 }
 
@@ -310,6 +312,7 @@ func (c *Conn) flusher() {
 		c.vec = c.ep.Output(c.vec[:0])
 		if len(c.vec) == 0 {
 			c.writing = false
+			c.blocked = blockedOutput{}
 			return
 		}
 		began := c.now()
@@ -326,6 +329,9 @@ func (c *Conn) flusher() {
 		c.mu.Lock()
 		if !c.wrote(began, n, err) {
 			return
+		}
+		if n > 0 {
+			c.block()
 		}
 	}
 }

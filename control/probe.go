@@ -43,8 +43,7 @@ type probe struct {
 }
 
 // Append adds a new probe and appends its payload: sequence number, nonce, and
-// what fills it up to Size.
-// ok is false when MaxProbes are outstanding.
+// what fills it up to Size. ok is false when MaxProbes are outstanding.
 func (p *Probes) Append(dst []byte, now time.Time) (payload []byte, seq uint32, ok bool) {
 	if len(p.out) >= MaxProbes {
 		return dst, 0, false
@@ -79,6 +78,16 @@ func (p *Probes) Sent(seq uint32, now time.Time) {
 			o.sent, o.left = now, true
 		}
 	}
+}
+
+// Left returns when a probe that has no answer left.
+func (p *Probes) Left(seq uint32) (at time.Time, ok bool) {
+	for _, o := range p.out {
+		if o.seq == seq {
+			return o.sent, o.left
+		}
+	}
+	return at, false
 }
 
 // Outstanding returns how many probes have no answer.

@@ -51,7 +51,12 @@ type Goroutines struct{}
 
 // Attach runs the connection on the calling goroutine.
 func (Goroutines) Attach(nc net.Conn, start conn.Start, opts *conn.Options, to Sink) {
-	l := &link{Conn: conn.New(nc, start, opts), sink: to}
+	c, err := conn.New(nc, start, opts)
+	if err != nil {
+		nc.Close() // not for options that were checked
+		return
+	}
+	l := &link{Conn: c, sink: to}
 	if !to.Enter(l.Conn) {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/wirebeat/wirebeat/conn"
 	"github.com/wirebeat/wirebeat/control"
@@ -27,6 +28,45 @@ type Events struct {
 	// Close is the last call for a peer that was not detached. The error is a
 	// *conn.CloseError; conn.NormalEnd tells whether it is no failure.
 	Close func(p *Peer, err error)
+
+	// Hooks tell of the peer's life, on other goroutines than the callbacks above
+	// and possibly at the same time.
+	Hooks control.Hooks[*Peer]
+}
+
+// hooks are Hooks for connections whose owners are peers.
+func (e *Events) hooks() (h conn.Hooks) {
+	g := &e.Hooks
+	if f := g.OnPing; f != nil {
+		h.OnPing = func(c *conn.Conn, payload []byte) { withPeer(c, payload, f) }
+	}
+	if f := g.OnPong; f != nil {
+		h.OnPong = func(c *conn.Conn, pong conn.PongEvent) { withPeer(c, pong, f) }
+	}
+	if f := g.OnMissed; f != nil {
+		h.OnMissed = func(c *conn.Conn, missed int) { withPeer(c, missed, f) }
+	}
+	if f := g.OnSuspect; f != nil {
+		h.OnSuspect = func(c *conn.Conn, silence time.Duration) { withPeer(c, silence, f) }
+	}
+	if f := g.OnRecovered; f != nil {
+		h.OnRecovered = func(c *conn.Conn, downtime time.Duration) { withPeer(c, downtime, f) }
+	}
+	if f := g.OnDead; f != nil {
+		h.OnDead = func(c *conn.Conn, err *control.DeadError) (putOff time.Duration) {
+			withPeer(c, err, func(p *Peer, err *control.DeadError) { putOff = f(p, err) })
+			return putOff
+		}
+	}
+	h.OnMassSuspect = g.OnMassSuspect
+	return h
+}
+
+// withPeer calls f with the peer whose connection c is, once it was opened.
+func withPeer[V any](c *conn.Conn, v V, f func(*Peer, V)) {
+	if p, ok := c.Owner().(*Peer); ok && p.opened.Load() {
+		f(p, v)
+	}
 }
 
 // Peer is a connection of a Server with Events. Nothing it does blocks, and
@@ -34,6 +74,7 @@ type Events struct {
 type Peer struct {
 	server  *Server
 	link    Link
+	opened  atomic.Bool // link is set
 	request atomic.Pointer[http.Request]
 	value   atomic.Pointer[any]
 }
@@ -104,6 +145,7 @@ type sink Peer
 func (s *sink) Open(link Link) {
 	p := (*Peer)(s)
 	p.link = link
+	p.opened.Store(true)
 	if f := p.server.Events.Open; f != nil {
 		f(p)
 	}

@@ -86,6 +86,9 @@ func (o *Options) settle() (*settings, error) {
 	if s.Log == nil {
 		s.Log = slog.Default()
 	}
-	s.conn = s.Conn.Shared()
+	var err error
+	if s.conn, err = s.Conn.Shared(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }

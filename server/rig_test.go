@@ -174,6 +174,9 @@ func serve(t tb, s *server.Server) (addr string) {
 
 func serveOn(t tb, s *server.Server, ln net.Listener) (served <-chan error) {
 	t.Helper()
+	if s.Options.Conn.PingInterval == 0 {
+		s.Options.Conn.PingInterval = -1 // what is not about liveness sees no pings
+	}
 	if s.Options.Log == nil {
 		s.Options.Log = quiet
 	}
@@ -200,6 +203,9 @@ func serveHTTP(t tb, h http.Handler) (addr string) {
 	go s.Serve(ln)
 	t.Cleanup(func() { s.Close() })
 	if ours, ok := h.(*server.Server); ok {
+		if ours.Options.Conn.PingInterval == 0 {
+			ours.Options.Conn.PingInterval = -1
+		}
 		if ours.Options.Log == nil {
 			ours.Options.Log = quiet
 		}

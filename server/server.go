@@ -77,6 +77,7 @@ func (s *Server) start() error {
 	s.once.Do(func() {
 		opts := s.Options
 		opts.Conn.OnEnd, opts.Conn.OnRelease = s.onEnd, s.onRelease
+		opts.Conn.Hooks = opts.Conn.Hooks.Both(s.Events.hooks())
 		if s.settings, s.err = opts.settle(); s.err != nil {
 			return
 		}
@@ -241,17 +242,22 @@ func (s *Server) isDown() bool {
 func (s *Server) run(r *http.Request, nc net.Conn, start conn.Start) {
 	if s.Handle == nil {
 		p := newPeer(s, r)
+		start.Owner = p
 		s.Engine.Attach(nc, start, s.settings.conn, (*sink)(p))
 		return
 	}
-	c := conn.New(nc, start, s.settings.conn)
+	c, err := conn.New(nc, start, s.settings.conn)
+	if err != nil {
+		nc.Close() // not for options that were checked
+		return
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	if !s.enter(c, cancel) {
 		return
 	}
 	defer s.leave()
-	err := s.call(ctx, c)
+	err = s.call(ctx, c)
 	s.end(c, err)
 }
 

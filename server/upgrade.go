@@ -36,7 +36,7 @@ func Accept(w http.ResponseWriter, r *http.Request, opts *Options) (*conn.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return conn.New(nc, start, s.conn), nil
+	return conn.New(nc, start, s.conn)
 }
 
 // accept answers a request of net/http and takes its connection over.
@@ -129,7 +129,8 @@ func Upgrade(ctx context.Context, nc net.Conn, opts *Options) (*conn.Conn, *http
 	if err != nil {
 		return nil, r, err
 	}
-	return conn.New(nc, start, s.conn), r, nil
+	c, err := conn.New(nc, start, s.conn)
+	return c, r, err
 }
 
 // errElsewhere: the request is no handshake, and fallback has it.

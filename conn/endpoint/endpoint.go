@@ -43,8 +43,9 @@ type Config struct {
 	CloseTimeout time.Duration
 
 	Pong        control.PongMode
-	ControlRate int // control frames a second that the peer may send; default off
-	PingSize    int // bytes of the payload of a probe: see control.Probes
+	ControlRate int  // control frames a second that the peer may send; default off
+	PingSize    int  // bytes of the payload of a probe: see control.Probes
+	TextBeat    bool // the text messages "ping" and "pong" are a heartbeat
 
 	Rand    io.Reader // masking keys and nonces; must not be nil for a client or for Probe
 	Buffers Buffers   // nil: the garbage collector's
@@ -79,8 +80,10 @@ type Endpoint struct {
 	closing    control.Closing
 	key        [4]byte // of the frame that is being masked
 	inMessage  bool    // a streamed message of ours is unfinished
-	plain      bool    // messages leave as they are: unmasked, unlimited, in one frame
-	dropped    bool    // the connection is over, nothing leaves any more
+	beat       bool    // a heartbeat is to be answered
+	mismatched uint64
+	plain      bool // messages leave as they are: unmasked, unlimited, in one frame
+	dropped    bool // the connection is over, nothing leaves any more
 	closeError *CloseError
 }
 
@@ -135,16 +138,20 @@ func (e *Endpoint) Next() (ev Event, ok bool) {
 func (e *Endpoint) React(now time.Time, ev Event, answered func(seq uint32, pong control.Pong)) {
 	e.now = now
 	switch ev.Kind {
-	case Ping, Pong:
+	case Ping, Pong, Beat:
 		within, exceeded := e.limit.Take(now)
 		if exceeded {
 			e.end()
 			e.fail(frame.ClosePolicyViolation, control.TooManyPings, nil)
 			return
 		}
-		if ev.Kind == Pong {
+		switch {
+		case ev.Kind == Pong:
 			e.pong(now, ev.Data, answered)
-		} else if e.closing.MayPong() && !e.dropped {
+		case ev.Kind == Beat:
+			e.beat = e.beat || string(ev.Data) == beatPing
+			e.sendBeat()
+		case e.closing.MayPong() && !e.dropped:
 			e.ping(ev.Data, within)
 		}
 	case Close:
@@ -194,6 +201,9 @@ func (e *Endpoint) pong(now time.Time, payload []byte, answered func(uint32, con
 	e.probes.Pong(payload, now, func(seq uint32, pong control.Pong) {
 		if pong.Exact {
 			e.lastRTT = pong.RTT
+		}
+		if pong.Empty {
+			e.mismatched++
 		}
 		if answered != nil {
 			answered(seq, pong)
@@ -294,7 +304,8 @@ func (e *Endpoint) Advance(now time.Time) {
 // is lost; buffers that Output lent are left to the garbage collector.
 func (e *Endpoint) Abort(err error) {
 	e.dropped = true
-	e.finish(&CloseError{Code: frame.CloseAbnormal, Err: err})
+	_, dead := err.(*control.DeadError)
+	e.finish(&CloseError{Code: frame.CloseAbnormal, Remote: dead, Err: err})
 	e.responder.Drop()
 	e.out.release()
 }
@@ -302,7 +313,7 @@ func (e *Endpoint) Abort(err error) {
 // Health returns what is known of the peer, but for LastInbound, which is the
 // driver's.
 func (e *Endpoint) Health() control.Health {
-	h := control.Health{RTT: e.lastRTT, Coalesced: e.responder.Coalesced(), Strikes: e.limit.Strikes()}
+	h := control.Health{RTT: e.lastRTT, Coalesced: e.responder.Coalesced(), Strikes: e.limit.Strikes(), Mismatched: e.mismatched}
 	if e.probes != nil {
 		h.Outstanding = e.probes.Outstanding()
 	}

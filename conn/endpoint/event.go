@@ -14,6 +14,7 @@ const (
 	Piece                   // when streaming: a piece of a message after which more follows
 	Ping                    // Data is its payload
 	Pong                    // Data is its payload
+	Beat                    // a text message that is a heartbeat: Data is "ping" or "pong"
 	Close                   // the peer's Close: Code, and the reason in Data
 	Failed                  // the peer broke the protocol: Code answers it, Err says how
 	End                     // the peer's bytes have ended
@@ -29,6 +30,8 @@ func (k Kind) String() string {
 		return "ping"
 	case Pong:
 		return "pong"
+	case Beat:
+		return "beat"
 	case Close:
 		return "close"
 	case Failed:

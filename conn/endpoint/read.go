@@ -122,6 +122,9 @@ func (e *Endpoint) Poll() (ev Event, ok bool) {
 			return e.controlEvent(part)
 		}
 		if part.First() && part.Fin() {
+			if e.isBeat(part.Opcode, part.Payload) {
+				return Event{Kind: Beat, Data: part.Payload}, true
+			}
 			return Event{Kind: Message, Type: part.Opcode, Data: part.Payload}, true
 		}
 		if ev, ok = e.gathered(part); ok {
@@ -147,7 +150,8 @@ func (e *Endpoint) gathered(part frame.Part) (ev Event, ok bool) {
 	if part.First() {
 		e.inPieces = false
 	}
-	if (e.stream || e.inPieces) && len(e.msg.b) == 0 {
+	held := e.mayBecomeBeat(part.Opcode, part.Payload)
+	if (e.stream || e.inPieces) && len(e.msg.b) == 0 && !held {
 		if ev.Kind == Piece && len(ev.Data) == 0 {
 			return Event{}, false
 		}
@@ -155,12 +159,15 @@ func (e *Endpoint) gathered(part frame.Part) (ev Event, ok bool) {
 		return ev, true
 	}
 	e.msg.add(part.Payload, e.parser.Remaining())
-	if ev.Kind == Piece && !e.stream {
+	if ev.Kind == Piece && (held || !e.stream) {
 		return Event{}, false
 	}
 	e.inPieces = ev.Kind == Piece
 	e.msg.given = true
 	ev.Data = e.msg.b
+	if held && e.isBeat(part.Opcode, ev.Data) {
+		return Event{Kind: Beat, Data: ev.Data}, true
+	}
 	return ev, true
 }
 

@@ -163,6 +163,15 @@ func (e *Endpoint) Probe(now time.Time) (seq uint32, err error) {
 	return seq, e.sendControl(frame.Ping, payload)
 }
 
+// ProbeLeft returns when a probe was handed to the transport; ok is false before
+// that and once it was answered.
+func (e *Endpoint) ProbeLeft(seq uint32) (at time.Time, ok bool) {
+	if e.probes == nil {
+		return at, false
+	}
+	return e.probes.Left(seq)
+}
+
 // Probing reports whether a probe is outstanding; the times passed in then
 // should be precise, as round trips are measured with them.
 func (e *Endpoint) Probing() bool { return e.probes != nil && e.probes.Outstanding() > 0 }
@@ -196,6 +205,7 @@ func (e *Endpoint) sendClose(code frame.CloseCode, reason string) error {
 func (e *Endpoint) Output(bufs [][]byte) [][]byte {
 	// Control frames that joined before leave first: it keeps their order, and
 	// while the peer does not read, new ones wait where they are few.
+	e.sendBeat()
 	if e.out.written >= e.out.joinedEnd {
 		e.pongs()
 		if len(e.out.ctl) > 0 {
@@ -236,7 +246,9 @@ func (e *Endpoint) Sent() uint64 {
 func (e *Endpoint) Buffered() int { return e.out.buffered() }
 
 // Pending reports whether Output has anything to lend.
-func (e *Endpoint) Pending() bool { return e.out.buffered() > 0 || e.responder.Waiting() }
+func (e *Endpoint) Pending() bool {
+	return e.out.buffered() > 0 || e.responder.Waiting() || e.beat && e.mayBeat()
+}
 
 // Keep copies what Send kept by reference, which is the caller's again then.
 // Nothing may be lent.

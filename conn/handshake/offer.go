@@ -158,7 +158,10 @@ func Verify(r *Response, o *Offer) (*Agreed, error) {
 	if !validExtensions(extensions) {
 		return fail("Sec-WebSocket-Extensions is malformed")
 	}
-	offered := extensionNames([]string{o.Extensions})
+	var offered []string
+	if offer := []string{o.Extensions}; validExtensions(offer) {
+		offered = extensionNames(offer)
+	}
 	for _, name := range extensionNames(extensions) {
 		if !slices.Contains(offered, name) {
 			return fail("the server chose an extension that was not offered")

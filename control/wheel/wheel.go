@@ -91,6 +91,23 @@ func (w *Wheel) Clear(id int32) {
 	w.set--
 }
 
+// Due returns the tick at which an entry is due; ok is false if it is not set.
+func (w *Wheel) Due(id int32) (due uint32, ok bool) {
+	e := &w.entries[id]
+	return e.due, e.prev != unset
+}
+
+// Refine makes ticks shorter: each becomes k.
+func (w *Wheel) Refine(k uint32) {
+	was := w.now
+	w.now *= k
+	for id := range w.entries {
+		if due, ok := w.Due(int32(id)); ok {
+			w.Set(int32(id), w.now+(due-was)*k)
+		}
+	}
+}
+
 // Len returns how many entries are set.
 func (w *Wheel) Len() int { return w.set }
 
