@@ -12,13 +12,19 @@ import (
 )
 
 // NetConn returns the connection as a stream: Write sends messages of the given
-// type, of 64 KiB at most, and Read gives the bytes of all messages of that type one after
-// the other. A message of the other type closes the connection with 1003. A
-// normal end of the connection is io.EOF. The end of ctx closes it at once;
-// deadlines interrupt single calls and leave the connection usable. Close
-// sends 1000.
+// type, of 64 KiB at most, and Read gives the bytes of all messages of that type
+// one after the other, so that an empty one is nothing. A message of the other
+// type closes the connection with 1003. A normal end of the connection is
+// io.EOF; there is no half-close. The end of ctx closes it at once, unless it is
+// closing already; deadlines interrupt single calls and leave the connection
+// usable. Close sends 1000 behind what was written, which a peer that reads
+// slowly has CloseTimeout to take.
 func (c *Conn) NetConn(ctx context.Context, typ Type) net.Conn {
-	return &stream{c: c, typ: typ, stop: context.AfterFunc(ctx, func() { c.CloseNow() })}
+	return &stream{c: c, typ: typ, stop: context.AfterFunc(ctx, func() {
+		if !c.closing.Load() && !c.over.Load() {
+			c.CloseNow()
+		}
+	})}
 }
 
 type stream struct {

@@ -342,3 +342,17 @@ func TestAStreamThatWasClosedSaysSo(t *testing.T) {
 		require.NoError(t, a.Close(), "a second time")
 	})
 }
+
+func TestTheEndOfTheContextDoesNotCutAClosingHandshakeShort(t *testing.T) {
+	onEach(t, func(t *rig) {
+		c, p := t.server(conn.Options{})
+		ctx, cancel := context.WithCancel(context.Background())
+		c.NetConn(ctx, conn.Binary)
+		closed := later(func() error { return c.Close(t.ctx(), 1001, "") })
+		p.expect(frame.Close, string(frame.AppendClose(nil, 1001, "")))
+		cancel()
+		t.calm()
+		p.send(p.close(1001, ""))
+		require.NoError(t, await(t, closed, "the end"))
+	})
+}

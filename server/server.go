@@ -395,11 +395,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.checkIdle()
 	s.mu.Unlock()
 
+	for _, c := range left {
+		closeAway(c) // first, lest a handler's context cut off what it waits for
+	}
 	for _, cancel := range cancels {
 		cancel()
-	}
-	for _, c := range left {
-		closeAway(c)
 	}
 	var err error
 	if s.plain != nil {
