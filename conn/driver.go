@@ -100,6 +100,7 @@ func (d *Driver) refine(tick time.Duration) {
 	d.tick /= k
 	if d.ticker != nil {
 		d.ticker.Reset(d.tick)
+		d.ticked = d.since() // the tick that was under way is no stall
 	}
 }
 

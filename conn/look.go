@@ -184,14 +184,15 @@ func (c *Conn) sendProbe(first bool) {
 		c.exam = nil // what was seen at another time says nothing
 	}
 	c.driver.stats.probes.Add(1)
+	// If 16 pings of the application wait for their answers already, the last of
+	// them serves as well.
 	seq, err := c.ep.Probe(time.Now())
-	if err != nil {
-		return // 16 pings of the application's wait for their answers already
-	}
 	if first {
 		c.probe = seq
 	}
-	c.flush()
+	if err == nil {
+		c.flush()
+	}
 }
 
 // judge decides about a peer from which nothing came for the timeout, and

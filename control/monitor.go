@@ -135,7 +135,7 @@ func (m *Monitor) wait(now time.Duration, b *Bounds, s Sight) (step Step) {
 		if !s.Left {
 			return Step{Next: now + m.patience(b)}
 		}
-		m.from = millis(s.LeftAt)
+		m.from = millis(max(s.LeftAt, restore(m.asked, now)))
 		m.flags |= left
 	}
 	// A stall of this process is no silence of the peer's, up to one timeout.

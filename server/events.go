@@ -64,9 +64,17 @@ func (e *Events) hooks() (h conn.Hooks) {
 
 // withPeer calls f with the peer whose connection c is, once it was opened.
 func withPeer[V any](c *conn.Conn, v V, f func(*Peer, V)) {
-	if p, ok := c.Owner().(*Peer); ok && p.opened.Load() {
-		f(p, v)
+	p, ok := c.Owner().(*Peer)
+	if !ok || !p.opened.Load() {
+		return
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			p.server.panicked(v)
+			p.Close(1011, "")
+		}
+	}()
+	f(p, v)
 }
 
 // Peer is a connection of a Server with Events. Nothing it does blocks, and

@@ -141,7 +141,7 @@ func (e *Endpoint) Ping(p []byte) error {
 }
 
 // Probe queues a ping whose pong is recognised: React reports it by the number
-// that Probe returns.
+// that Probe returns. With ErrPings that is the number of the last one.
 func (e *Endpoint) Probe(now time.Time) (seq uint32, err error) {
 	e.now = now
 	if !e.MaySend() {
@@ -157,7 +157,7 @@ func (e *Endpoint) Probe(now time.Time) (seq uint32, err error) {
 	}
 	payload, seq, ok := e.probes.Append(nil, now)
 	if !ok {
-		return 0, ErrPings
+		return e.probeNew, ErrPings
 	}
 	e.probeNew = seq
 	return seq, e.sendControl(frame.Ping, payload)
