@@ -192,7 +192,7 @@ func (c *Conn) Health() control.Health {
 		h.Smoothed, h.Variance = m.RTT.Smoothed()
 		h.RTT, h.Shortest, h.Missed = m.RTT.Last(), m.RTT.Shortest(), m.Missed()
 		if h.State == control.Alive || h.State == control.Probing {
-			h.State = m.State()
+			h.State = max(h.State, m.State())
 		}
 	}
 	d.mu.Unlock()
