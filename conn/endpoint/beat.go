@@ -15,13 +15,13 @@ const (
 
 // isBeat reports whether a whole text message is a heartbeat.
 func (e *Endpoint) isBeat(typ frame.Opcode, p []byte) bool {
-	return e.cfg.TextBeat && typ == frame.Text && (string(p) == beatPing || string(p) == beatPong)
+	return typ == frame.Text && (string(p) == beatPing || string(p) == beatPong)
 }
 
 // mayBecomeBeat reports whether p may continue what is gathered of a text
 // message to a heartbeat, so that none of it may be given away yet.
 func (e *Endpoint) mayBecomeBeat(typ frame.Opcode, p []byte) bool {
-	if !e.cfg.TextBeat || typ != frame.Text || e.inPieces || len(e.msg.b)+len(p) > len(beatPing) {
+	if typ != frame.Text || e.inPieces || len(e.msg.b)+len(p) > len(beatPing) {
 		return false
 	}
 	so := string(e.msg.b) + string(p)

@@ -63,6 +63,7 @@ type Endpoint struct {
 	msg      gather
 	stream   bool // messages are given in pieces
 	inPieces bool // pieces of the current message were given
+	beats    bool // heartbeats are not given as messages
 	eof      bool
 	ended    bool // what the peer sends means nothing any more
 	failed   *frame.ProtocolError
@@ -98,6 +99,7 @@ func New(role Role, cfg *Config) *Endpoint {
 			MaxFragments: cfg.MaxFragments,
 			MaxEmpty:     cfg.MaxEmpty,
 		}),
+		beats:     cfg.TextBeat,
 		responder: control.Responder{Mode: cfg.Pong},
 		limit:     control.NewLimit(cfg.ControlRate),
 	}

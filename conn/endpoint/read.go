@@ -122,7 +122,7 @@ func (e *Endpoint) Poll() (ev Event, ok bool) {
 			return e.controlEvent(part)
 		}
 		if part.First() && part.Fin() {
-			if e.isBeat(part.Opcode, part.Payload) {
+			if e.beats && e.isBeat(part.Opcode, part.Payload) {
 				return Event{Kind: Beat, Data: part.Payload}, true
 			}
 			return Event{Kind: Message, Type: part.Opcode, Data: part.Payload}, true
@@ -150,7 +150,7 @@ func (e *Endpoint) gathered(part frame.Part) (ev Event, ok bool) {
 	if part.First() {
 		e.inPieces = false
 	}
-	held := e.mayBecomeBeat(part.Opcode, part.Payload)
+	held := e.beats && e.mayBecomeBeat(part.Opcode, part.Payload)
 	if (e.stream || e.inPieces) && len(e.msg.b) == 0 && !held {
 		if ev.Kind == Piece && len(ev.Data) == 0 {
 			return Event{}, false
