@@ -5,6 +5,8 @@
 //   - [github.com/wirebeat/wirebeat/server] accepts connections: inside a
 //     net/http handler, on a bare listener, with a function a connection or
 //     with callbacks.
+//   - [github.com/wirebeat/wirebeat/client] dials them: TLS, proxies, cookies,
+//     redirects.
 //   - [github.com/wirebeat/wirebeat/conn] is the connection: messages over any
 //     net.Conn, contexts that cancel without harm, replies that leave together,
 //     pings that are answered whether or not the application reads.
@@ -13,7 +15,8 @@
 //   - [github.com/wirebeat/wirebeat/frame] is the wire format alone: headers,
 //     masking, UTF-8, close codes, a push parser.
 //   - [github.com/wirebeat/wirebeat/control] is the life beside the data:
-//     answering pings, limits, the closing handshake.
+//     answering pings, finding out whether the peer is alive, limits, the
+//     closing handshake.
 //
 // The command wirebeat serves echoes to look at and to test against:
 //

@@ -3,15 +3,19 @@ package wirebeat_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"time"
 
+	"github.com/wirebeat/wirebeat/client"
 	"github.com/wirebeat/wirebeat/conn"
 	"github.com/wirebeat/wirebeat/conn/endpoint"
+	"github.com/wirebeat/wirebeat/control"
 	"github.com/wirebeat/wirebeat/frame"
 	"github.com/wirebeat/wirebeat/server"
 )
@@ -200,6 +204,64 @@ func Example_ping() {
 	pong, err := c.Ping(context.Background())
 	fmt.Println(pong.Exact, pong.RTT > 0, err)
 	// Output: true true <nil>
+}
+
+// A client.
+func Example_client() {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv := &server.Server{
+		Options: server.Options{Subprotocols: []string{"shout"}},
+		Events: server.Events{Message: func(p *server.Peer, typ conn.Type, data []byte) {
+			p.Send(typ, bytes.ToUpper(data))
+		}},
+	}
+	go srv.Serve(ln)
+
+	ctx := context.Background()
+	c, _, err := client.Dial(ctx, "ws://"+ln.Addr().String(), &client.Options{Subprotocols: []string{"shout"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.Write(ctx, conn.Text, []byte("hello"))
+	_, reply, err := c.ReadMessage(ctx)
+	fmt.Printf("%s: %s %v\n", c.Subprotocol(), reply, err)
+	fmt.Println(c.Close(ctx, 1000, ""))
+	srv.Shutdown(ctx)
+	// Output:
+	// shout: HELLO <nil>
+	// <nil>
+}
+
+// A peer that is there no more: it answers no ping, and nothing else comes.
+func Example_liveness() {
+	a, b := net.Pipe()
+	go io.Copy(io.Discard, b) // reads, and never answers
+	c, err := conn.New(a, conn.Start{Role: endpoint.Server}, &conn.Options{
+		PingInterval: 20 * time.Millisecond, // the default is 25 s
+		PingTimeout:  40 * time.Millisecond, // and 20 s
+		Hooks: conn.Hooks{
+			OnSuspect: func(c *conn.Conn, silence time.Duration) {
+				fmt.Println("suspect:", c.Health().State)
+			},
+			OnDead: func(c *conn.Conn, err *control.DeadError) time.Duration {
+				fmt.Println("dead:", err.Verdict)
+				return 0 // no more time for it
+			},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, _, err = c.ReadMessage(context.Background())
+	var dead *control.DeadError
+	fmt.Println(errors.As(err, &dead))
+	// Output:
+	// suspect: suspect
+	// dead: silent
+	// true
 }
 
 // The connection as a net.Conn, for whatever wants a stream of bytes.

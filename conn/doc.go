@@ -45,6 +45,16 @@
 // nothing. A context costs a registration when a read has to wait and the
 // context is another than the last time.
 //
+// # Liveness
+//
+// A peer from which nothing comes is pinged, suspect when its pong takes longer
+// than those before, and dead after a timeout: then the connection ends with a
+// [*control.DeadError], and the transport is reset. Any byte is evidence of
+// life. [Options] has the times and the hooks, Health tells what is known.
+// Whether this process itself stood still, the peer's bytes lie unread, the
+// application does not read, or the peer takes output slowly, is looked at
+// before a verdict.
+//
 // # Limits
 //
 // See [Options]. What the peer announces allocates nothing; what it sends is

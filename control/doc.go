@@ -1,6 +1,11 @@
 // Package control is the life of a connection beside its data: answering
-// pings, limiting control frames, the closing handshake, and what is known of
-// the peer's health.
+// pings, finding out whether the peer is alive, limiting control frames, the
+// closing handshake.
+//
+// A [Monitor] does the finding out. Whoever drives a connection has it look
+// when it said it wants to, tells it what there is to see, and does what it
+// says: see package conn for one that has all the senses, and the example for
+// one that has none.
 //
 // It is pure: time is an argument, nothing is read, written or started. A
 // value belongs to one goroutine at a time.

@@ -160,7 +160,7 @@ func (m *Monitor) wait(now time.Duration, b *Bounds, s Sight) (step Step) {
 		return Step{Next: now + m.patience(b)}
 	}
 	step.Silence = now - restore(m.silent, now)
-	if now >= from+timeout {
+	if now >= from+timeout && m.state == Suspect { // which it is first, however late this look comes
 		step.Verdict = true
 		step.Next = now + b.Tick()
 		return step
@@ -171,7 +171,7 @@ func (m *Monitor) wait(now time.Duration, b *Bounds, s Sight) (step Step) {
 		step.Suspect = true
 	}
 	m.doubled++
-	step.Next = from + min(m.patience(b)<<m.doubled, timeout)
+	step.Next = max(from+min(m.patience(b)<<m.doubled, timeout), now+time.Millisecond)
 	return step
 }
 
