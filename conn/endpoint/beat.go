@@ -28,8 +28,8 @@ func (e *Endpoint) mayBecomeBeat(typ frame.Opcode, p []byte) bool {
 	return strings.HasPrefix(beatPing, so) || strings.HasPrefix(beatPong, so)
 }
 
-// sendBeat answers a heartbeat as soon as a message of ours may begin. While
-// the peer does not read there is one answer at most.
+// sendBeat answers heartbeats as soon as a message of ours may begin. While the
+// peer does not read there is one answer at most for all of them.
 func (e *Endpoint) sendBeat() {
 	if e.beat && e.mayBeat() {
 		e.beat = false
@@ -38,5 +38,5 @@ func (e *Endpoint) sendBeat() {
 }
 
 func (e *Endpoint) mayBeat() bool {
-	return !e.inMessage && e.MaySend() && e.out.buffered() < maxControl
+	return !e.inMessage && e.MaySend() && !e.out.blocked && e.out.lent == 0 && e.out.buffered() < maxControl
 }

@@ -172,7 +172,9 @@ func (e *Endpoint) React(now time.Time, ev Event, answered func(seq uint32, pong
 // a Pong frame in response, unless it already received a Close frame."
 // RFC 6455 §5.5.2
 func (e *Endpoint) ping(payload []byte, within bool) {
-	blocked := e.out.blocked || e.out.lent > 0 || len(e.out.ctl) > maxControl
+	// A write that is under way is no blocked one, as long as no more pongs wait
+	// for its end than one batch of input may ask for.
+	blocked := e.out.blocked || e.out.lent > 0 && e.out.waiting >= control.PongBudget || len(e.out.ctl) > maxControl
 	if !blocked {
 		e.pongs()
 	}

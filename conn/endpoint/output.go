@@ -25,6 +25,7 @@ type output struct {
 	buffers Buffers
 	segs    []segment
 	ctl     []byte // control frames that have not joined
+	waiting int    // how many they are
 	off     int    // bytes of segs[0] that are written
 
 	queued    int    // bytes in segs that are not written
@@ -151,8 +152,9 @@ func (o *output) maskedControl(b0 byte, p []byte, key [4]byte) {
 	o.ctl = appendMasked(o.ctl, b0, p, key)
 }
 
-// growControl makes room for one more control frame.
+// growControl counts one more control frame and makes room for it.
 func (o *output) growControl() {
+	o.waiting++
 	const most = frame.MaxHeader + frame.MaxControl
 	if cap(o.ctl)-len(o.ctl) >= most {
 		return
@@ -183,7 +185,7 @@ func (o *output) join() {
 	o.queued += len(o.ctl)
 	o.joined += uint64(len(o.ctl))
 	o.joinedEnd += uint64(len(o.ctl))
-	o.ctl = nil
+	o.ctl, o.waiting = nil, 0
 }
 
 // follow puts the control frames at the end of the queue, unless they are about
@@ -197,7 +199,7 @@ func (o *output) follow() {
 	o.queued += len(o.ctl)
 	o.joined += uint64(len(o.ctl))
 	o.joinedEnd = o.written + uint64(o.queued)
-	o.ctl = nil
+	o.ctl, o.waiting = nil, 0
 }
 
 // split makes a segment begin n bytes after the first byte not written, and
@@ -341,7 +343,7 @@ func (o *output) release() {
 	if o.ctl != nil {
 		o.buffers.Put(o.ctl)
 	}
-	o.segs, o.ctl = nil, nil
+	o.segs, o.ctl, o.waiting = nil, nil, 0
 	o.off, o.queued, o.lent = 0, 0, 0
 	o.boundary = o.written
 }

@@ -76,16 +76,18 @@ func TestPingsOfSeveralBatchesBeforeAnythingLeaves(t *testing.T) {
 
 func TestPingsWhileAWriteIsBlocked(t *testing.T) {
 	for _, c := range []struct {
-		mode  control.PongMode
-		pings int
-		want  []int
+		mode   control.PongMode
+		pings  int
+		want   []int // after a partial write
+		during []int // while a write is under way, which may take no time
 	}{
-		{control.Auto, 3, []int{3}},
-		{control.Auto, 40, []int{40}},
-		{control.Strict, 3, upTo(3)},
-		{control.Strict, 16, upTo(16)},
-		{control.Strict, 20, upTo(15, 20)},
-		{control.Coalesce, 3, []int{3}},
+		{control.Auto, 3, []int{3}, upTo(3)},
+		{control.Auto, 40, []int{40}, upTo(16, 40)},
+		{control.Strict, 3, upTo(3), upTo(3)},
+		{control.Strict, 16, upTo(16), upTo(16)},
+		{control.Strict, 20, upTo(15, 20), upTo(20)},
+		{control.Strict, 40, upTo(15, 40), upTo(31, 40)},
+		{control.Coalesce, 3, []int{3}, nil}, // the last of each batch
 	} {
 		t.Run(fmt.Sprintf("%d in mode %v", c.pings, c.mode), func(t *testing.T) {
 			forRoles(t, func(t *testing.T, role endpoint.Role) {
@@ -108,6 +110,15 @@ func TestPingsWhileAWriteIsBlocked(t *testing.T) {
 				for name, block := range block {
 					for _, batch := range []int{1, 7, 1000} {
 						t.Run(fmt.Sprintf("%s, batches of %d", name, batch), func(t *testing.T) {
+							want := c.want
+							if name == "during a write" {
+								want = c.during
+							}
+							if want == nil {
+								for i := 1; i <= c.pings; i += batch {
+									want = append(want, min(i+batch-1, c.pings))
+								}
+							}
 							s := newSide(t, role, endpoint.Config{Pong: c.mode})
 							require.NoError(t, s.Queue(frame.Text, []byte("first"), true))
 							unblock := block(s)
@@ -116,8 +127,8 @@ func TestPingsWhileAWriteIsBlocked(t *testing.T) {
 							}
 							require.LessOrEqual(t, s.Buffered(), 16*131+20, "no queue grows")
 							unblock()
-							require.Equal(t, append([]string{`text "first"`}, pongs(c.want...)...), s.answers())
-							require.EqualValues(t, c.pings-len(c.want), s.Health().Coalesced)
+							require.Equal(t, append([]string{`text "first"`}, pongs(want...)...), s.answers())
+							require.EqualValues(t, c.pings-len(want), s.Health().Coalesced)
 						})
 					}
 				}
