@@ -86,7 +86,11 @@ func parseURL(raw string) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("websocket: %w", err)
+		var bad *url.Error
+		if errors.As(err, &bad) {
+			err = bad.Err // without the URL, which may have a password
+		}
+		return nil, fmt.Errorf("websocket: bad URL: %w", err)
 	}
 	// "Fragment identifiers are meaningless in the context of WebSocket URIs
 	// and MUST NOT be used on these URIs." RFC 6455 §3
@@ -178,7 +182,11 @@ func (d *dialer) dial(ctx context.Context, u *url.URL) (*conn.Conn, *http.Respon
 
 // watch interrupts a connection when ctx ends. stop reports whether it has not.
 func watch(ctx context.Context, nc net.Conn) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+	return context.AfterFunc(ctx, func() {
+		if nc.SetDeadline(time.Unix(1, 0)) != nil {
+			nc.Close()
+		}
+	})
 }
 
 // explain says what ended ctx, if that is what went wrong.

@@ -111,6 +111,9 @@ func keepBody(ctx context.Context, nc net.Conn, resp *http.Response) {
 		deadline = end
 	}
 	nc.SetReadDeadline(deadline)
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	var body []byte
+	if ctx.Err() == nil { // or its interruption was undone just now
+		body, _ = io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 }

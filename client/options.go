@@ -49,9 +49,9 @@ type Options struct {
 	// https for wss, or nil for none; nil asks the environment. See [NoProxy].
 	Proxy func(*http.Request) (*url.URL, error)
 
-	// MaxRedirects is how many redirects are followed. To another host they
-	// take no Authorization and no Cookie of Header along, and never from wss
-	// to ws. Default: none, and a redirect is an error.
+	// MaxRedirects is how many redirects are followed. To another host or port,
+	// but for that of wss, they take no Authorization and no Cookie of Header
+	// along, and never from wss to ws. Default: none, and a redirect is an error.
 	MaxRedirects int
 }
 

@@ -1,8 +1,7 @@
 package client
 
 import (
-	"errors"
-	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,22 +15,22 @@ func (d *dialer) redirect(from *url.URL, resp *http.Response, refusal error) (*u
 	default:
 		return nil, refusal
 	}
+	fail := func(reason string) (*url.URL, error) {
+		return nil, &HandshakeError{Status: resp.StatusCode, Reason: "the server redirects " + reason}
+	}
 	location := resp.Header.Values("Location")
 	if len(location) != 1 || len(location[0]) > maxURLLength {
-		return nil, errors.New("websocket: the server redirects to nowhere")
+		return fail("to nowhere")
 	}
 	to, err := from.Parse(location[0])
-	if err == nil {
-		to.Fragment = "" // is for documents
-		err = normalize(to)
+	if err != nil || normalize(to) != nil {
+		return fail("to what is no URL of a WebSocket")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("websocket: bad redirect: %w", err)
-	}
+	to.Fragment, to.RawFragment = "", "" // are for documents
 	if from.Scheme == "wss" && to.Scheme == "ws" {
-		return nil, errors.New("websocket: the server redirects from wss to ws")
+		return fail("from wss to ws")
 	}
-	if !strings.EqualFold(hostPort(from), hostPort(to)) {
+	if !sameServer(from, to) {
 		for _, name := range []string{"Authorization", "Cookie", "Cookie2", "Host", "Proxy-Authorization", "Www-Authenticate"} {
 			d.header.Del(name)
 		}
@@ -39,4 +38,14 @@ func (d *dialer) redirect(from *url.URL, resp *http.Response, refusal error) (*u
 		to.User = from.User
 	}
 	return to, nil
+}
+
+// sameServer reports whether a server that is trusted with credentials sends
+// the client to itself, or from ws to wss on the ports that these have.
+func sameServer(from, to *url.URL) bool {
+	secured := *from
+	if from.Scheme == "ws" && to.Scheme == "wss" && hostPort(from) == net.JoinHostPort(from.Hostname(), "80") {
+		secured.Scheme, secured.Host = "wss", net.JoinHostPort(from.Hostname(), "443")
+	}
+	return strings.EqualFold(hostPort(&secured), hostPort(to))
 }

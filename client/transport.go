@@ -58,72 +58,72 @@ func secure(ctx context.Context, nc net.Conn, config *tls.Config, host string) (
 	return secured, nil
 }
 
-// dialFunc is the interface of golang.org/x/net/proxy.
+// dialFunc makes a transport.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
-
-func (f dialFunc) Dial(network, address string) (net.Conn, error) {
-	return f(context.Background(), network, address)
-}
-
-func (f dialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return f(ctx, network, address)
-}
 
 // through returns a dialer that goes through a proxy.
 func (d *dialer) through(u *url.URL, direct dialFunc) (dialFunc, error) {
+	ask := connect
 	switch u.Scheme {
 	case "http", "https":
-		return func(ctx context.Context, network, address string) (net.Conn, error) {
-			return d.tunnel(ctx, u, direct, address)
-		}, nil
 	case "socks5", "socks5h":
-		withPort := *u
-		withPort.Host = hostPort(u)
-		socks, err := proxy.FromURL(&withPort, direct)
-		if err != nil {
-			return nil, err
-		}
-		return socks.(proxy.ContextDialer).DialContext, nil
+		ask = socks
+	default:
+		return nil, fmt.Errorf("a proxy of scheme %q is not supported: want http, https, socks5 or socks5h", u.Scheme)
 	}
-	return nil, fmt.Errorf("a proxy of scheme %q is not supported: want http, https, socks5 or socks5h", u.Scheme)
+	if u.Hostname() == "" {
+		return nil, errors.New("the URL of the proxy names no host")
+	}
+	return func(ctx context.Context, _, address string) (net.Conn, error) {
+		nc, err := direct(ctx, "tcp", hostPort(u))
+		if err == nil && u.Scheme == "https" {
+			config := d.TLS.Clone()
+			if config == nil {
+				config = &tls.Config{}
+			}
+			config.ServerName = "" // is that of the server behind the proxy
+			nc, err = secure(ctx, nc, config, u.Hostname())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("proxy: %w", err)
+		}
+		stop := watch(ctx, nc)
+		err = ask(nc, u, address)
+		if !stop() && err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			nc.Close()
+			return nil, fmt.Errorf("proxy: %w", err)
+		}
+		return nc, nil
+	}, nil
 }
 
-// tunnel asks an HTTP proxy for a connection to address.
-func (d *dialer) tunnel(ctx context.Context, u *url.URL, direct dialFunc, address string) (net.Conn, error) {
-	nc, err := direct(ctx, "tcp", hostPort(u))
-	if err == nil && u.Scheme == "https" {
-		config := d.TLS.Clone()
-		if config == nil {
-			config = &tls.Config{}
-		}
-		config.ServerName = "" // is that of the server behind the proxy
-		nc, err = secure(ctx, nc, config, u.Hostname())
-	}
+// socks asks the SOCKS proxy at the other end of nc for a tunnel.
+func socks(nc net.Conn, u *url.URL, address string) error {
+	dialer, err := proxy.FromURL(u, nil)
 	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
+		return err
 	}
-	stop := watch(ctx, nc)
-	err = connect(nc, u.User, address)
-	if !stop() {
-		err = ctx.Err()
-	}
-	if err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	return nc, nil
+	// Not DialContext: it would hide from the connection what sort of transport
+	// it has.
+	_, err = dialer.(interface {
+		DialWithConn(ctx context.Context, nc net.Conn, network, address string) (net.Addr, error)
+	}).DialWithConn(context.Background(), nc, "tcp", address)
+	return err
 }
 
 // connect asks the HTTP proxy at the other end of nc for a tunnel.
-func connect(nc net.Conn, user *url.Userinfo, address string) error {
+func connect(nc net.Conn, u *url.URL, address string) error {
 	request := &http.Request{
 		Method: http.MethodConnect,
 		URL:    &url.URL{Opaque: address},
 		Host:   address,
 		Header: http.Header{},
 	}
-	if user != nil {
-		request.Header.Set("Proxy-Authorization", basic(user))
+	if u.User != nil {
+		request.Header.Set("Proxy-Authorization", basic(u.User))
 	}
 	if err := request.Write(nc); err != nil {
 		return err
