@@ -2,8 +2,10 @@ package handshake
 
 import "strings"
 
-// validExtensions tells whether the Sec-WebSocket-Extensions lines follow the
-// grammar. No line at all does; lines without any extension do not.
+// Extensions reads Sec-WebSocket-Extensions lines. Each extension is its name
+// and its parameters, as "name" or, with quotes and escapes removed,
+// "name=value". ok is false if the lines break the grammar; no line at all does
+// not, lines without any extension do.
 //
 //	extension-list = 1#extension
 //	extension = extension-token *( ";" extension-param )
@@ -11,95 +13,88 @@ import "strings"
 //
 // RFC 6455 §9.1, where whitespace may stand between any two tokens by the
 // implied *LWS of RFC 2616 §2.1.
-func validExtensions(lines []string) bool {
-	found := false
+func Extensions(lines []string) (list [][]string, ok bool) {
 	for _, line := range lines {
 		rest := skipOWS(line)
 		for rest != "" {
 			if rest[0] != ',' {
-				var ok bool
-				if rest, ok = cutExtension(rest); !ok {
-					return false
+				var extension []string
+				if extension, rest, ok = cutExtension(rest); !ok {
+					return nil, false
 				}
-				found = true
+				list = append(list, extension)
 			}
 			if rest == "" {
 				break
 			}
 			if rest[0] != ',' {
-				return false
+				return nil, false
 			}
 			rest = skipOWS(rest[1:])
 		}
 	}
-	return found || len(lines) == 0
+	return list, len(list) > 0 || len(lines) == 0
 }
 
-// extensionNames returns the names of extensions in lines that follow the
-// grammar.
-func extensionNames(lines []string) (names []string) {
-	for _, line := range lines {
-		for rest := skipOWS(line); rest != ""; {
-			if rest[0] == ',' {
-				rest = skipOWS(rest[1:])
-				continue
-			}
-			after, _ := cutToken(rest)
-			names = append(names, trimOWS(rest[:len(rest)-len(after)]))
-			rest, _ = cutExtension(rest)
-		}
-	}
-	return names
+// validExtensions tells whether lines follow the grammar.
+func validExtensions(lines []string) bool {
+	_, ok := Extensions(lines)
+	return ok
 }
 
-// The cut functions return what follows one element of the grammar and the
-// whitespace behind it, and false if s does not begin with such an element.
+// The cut functions return one element of the grammar and what follows it and
+// the whitespace behind it, and false if s does not begin with such an element.
 
-func cutExtension(s string) (rest string, ok bool) {
-	rest, ok = cutToken(s)
+func cutExtension(s string) (extension []string, rest string, ok bool) {
+	name, rest, ok := cutToken(s)
+	extension = []string{name}
 	for ok && strings.HasPrefix(rest, ";") {
-		rest, ok = cutParameter(skipOWS(rest[1:]))
+		var param string
+		param, rest, ok = cutParameter(skipOWS(rest[1:]))
+		extension = append(extension, param)
 	}
-	return rest, ok
+	return extension, rest, ok
 }
 
-func cutParameter(s string) (rest string, ok bool) {
-	rest, ok = cutToken(s)
+func cutParameter(s string) (param, rest string, ok bool) {
+	param, rest, ok = cutToken(s)
 	if !ok || !strings.HasPrefix(rest, "=") {
-		return rest, ok
+		return param, rest, ok
 	}
 	rest = skipOWS(rest[1:])
+	cut := cutToken
 	if strings.HasPrefix(rest, `"`) {
-		return cutQuotedToken(rest)
+		cut = cutQuotedToken
 	}
-	return cutToken(rest)
+	value, rest, ok := cut(rest)
+	return param + "=" + value, rest, ok
 }
 
-func cutToken(s string) (rest string, ok bool) {
+func cutToken(s string) (token, rest string, ok bool) {
 	end := 0
 	for end < len(s) && isTokenByte(s[end]) {
 		end++
 	}
-	return skipOWS(s[end:]), end > 0
+	return s[:end], skipOWS(s[end:]), end > 0
 }
 
 // cutQuotedToken takes a quoted-string; s begins with its opening quote.
-func cutQuotedToken(s string) (rest string, ok bool) {
+func cutQuotedToken(s string) (token, rest string, ok bool) {
 	// "When using the quoted-string syntax variant, the value after
 	// quoted-string unescaping MUST conform to the 'token' ABNF."
 	// RFC 6455 §9.1
-	empty := true
+	var b strings.Builder
 	for i := 1; i < len(s); i++ {
 		if s[i] == '"' {
-			return skipOWS(s[i+1:]), !empty
+			return b.String(), skipOWS(s[i+1:]), b.Len() > 0
 		}
 		if s[i] == '\\' {
 			i++
 		}
 		if i == len(s) || !isTokenByte(s[i]) {
-			return "", false
+			return "", "", false
 		}
-		empty = false
+		b.WriteByte(s[i])
 	}
-	return "", false
+	return "", "", false
 }

@@ -155,15 +155,13 @@ func Verify(r *Response, o *Offer) (*Agreed, error) {
 	// in the client's handshake […], the client MUST _Fail the WebSocket
 	// Connection_."
 	extensions := r.Header[fieldExtensions]
-	if !validExtensions(extensions) {
+	chosen, ok := Extensions(extensions)
+	if !ok {
 		return fail("Sec-WebSocket-Extensions is malformed")
 	}
-	var offered []string
-	if offer := []string{o.Extensions}; validExtensions(offer) {
-		offered = extensionNames(offer)
-	}
-	for _, name := range extensionNames(extensions) {
-		if !slices.Contains(offered, name) {
+	offered, _ := Extensions([]string{o.Extensions})
+	for _, extension := range chosen {
+		if !slices.ContainsFunc(offered, func(offer []string) bool { return offer[0] == extension[0] }) {
 			return fail("the server chose an extension that was not offered")
 		}
 	}
