@@ -1,0 +1,90 @@
+package deflate
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Pool lends what is too large for each connection to keep. Get methods may
+// return nil, and what is put back may be dropped.
+type Pool interface {
+	GetWriter(bits, level int) *Writer
+	PutWriter(w *Writer)
+	GetReader() *Reader
+	PutReader(r *Reader)
+}
+
+// DefaultLevel is the level of compression if none is chosen.
+const DefaultLevel = 1
+
+// Writer is a compressor for one window size and level.
+type Writer struct {
+	bits, level int
+	flate       *flate.Writer
+	out         appender
+}
+
+type appender struct{ b []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.b = append(a.b, p...)
+	return len(p), nil
+}
+
+// Bits and Level say what a Writer is for.
+func (w *Writer) Bits() int { return w.bits }
+
+// Level is described at Bits.
+func (w *Writer) Level() int { return w.level }
+
+func newWriter(bits, level int) *Writer {
+	w := &Writer{bits: bits, level: level}
+	var err error
+	if bits < maxBits {
+		w.flate, err = flate.NewWriterWindow(&w.out, 1<<bits)
+	} else {
+		w.flate, err = flate.NewWriter(&w.out, level)
+	}
+	if err != nil { // for a level that CheckLevel refuses
+		w.flate, _ = flate.NewWriter(&w.out, DefaultLevel)
+	}
+	return w
+}
+
+// Reader is a decompressor.
+type Reader struct {
+	in    []byte
+	src   bytes.Reader
+	flate io.ReadCloser
+	dict  []byte
+}
+
+func newReader() *Reader {
+	r := &Reader{}
+	r.flate = flate.NewReader(&r.src)
+	return r
+}
+
+// maxKept is the largest input buffer that a Reader keeps.
+const maxKept = 64 << 10
+
+// start makes the reader read a whole message, as if more had been said before.
+func (r *Reader) start(message, before []byte) {
+	r.in = append(append(r.in[:0], message...), tail...)
+	r.src.Reset(r.in)
+	r.resume(before)
+}
+
+// resume makes the reader go on with the next block of its input.
+func (r *Reader) resume(before []byte) {
+	r.flate.(flate.Resetter).Reset(&r.src, before) // does not fail
+}
+
+func (r *Reader) rest() {
+	r.src.Reset(nil)
+	if cap(r.in) > maxKept {
+		r.in = nil
+	}
+}
