@@ -4,68 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-// fakeEnv makes the test binary play wstest; its value says how.
-const fakeEnv = "WIREBEAT_FAKE_WSTEST"
-
-func TestMain(m *testing.M) {
-	if how := os.Getenv(fakeEnv); how != "" {
-		os.Exit(fakeWstest(how))
-	}
-	os.Exit(m.Run())
-}
-
-func fakeWstest(how string) int {
-	if len(os.Args) == 2 && os.Args[1] == "-a" {
-		fmt.Println("Fake 1.0")
-		return 0
-	}
-	b, err := os.ReadFile(os.Args[4])
-	var spec clientSpec
-	if err != nil || json.Unmarshal(b, &spec) != nil {
-		return 3
-	}
-	if how == "hangs" {
-		signal.Ignore(syscall.SIGTERM)
-	}
-	fmt.Println("running", how)
-	rep := map[string]map[string]caseResult{}
-	for _, s := range spec.Servers {
-		rep[s.Agent] = map[string]caseResult{}
-		for _, id := range spec.Cases {
-			rep[s.Agent][id] = caseResult{Behavior: OK, BehaviorClose: OK, DurationMS: 1}
-		}
-	}
-	switch how {
-	case "dies":
-		fmt.Println("Traceback: no module named twisted")
-		return 1
-	case "silent": // ends well without a report
-		return 0
-	case "hangs", "waits":
-		time.Sleep(time.Minute)
-	case "short":
-		delete(rep[spec.Servers[0].Agent], spec.Cases[0])
-	case "absent":
-		delete(rep, spec.Servers[0].Agent)
-	}
-	out, _ := json.Marshal(rep)
-	if os.WriteFile(filepath.Join(spec.Outdir, indexFile), out, 0o600) != nil {
-		return 3
-	}
-	return 0
-}
 
 // playGate runs the gate with the fake suite.
 func playGate(t *testing.T, ctx context.Context, how string, args ...string) (int, string) {
@@ -153,7 +99,7 @@ func (w *watcher) Write(p []byte) (int, error) {
 
 func emptySpec(t *testing.T) string {
 	t.Helper()
-	b, err := newClientSpec(t.TempDir(), nil, nil)
+	b, err := json.Marshal(newClientSpec(t.TempDir(), nil, nil))
 	require.NoError(t, err)
 	p := filepath.Join(t.TempDir(), specFile)
 	require.NoError(t, os.WriteFile(p, b, 0o600))
@@ -217,15 +163,29 @@ func TestFindSuite(t *testing.T) {
 		require.ErrorContains(t, err, "gone")
 	})
 	t.Run("docker mounts the spec and the report and runs as us", func(t *testing.T) {
-		dir := t.TempDir()
-		pr, err := suite{docker: "docker", image: "image:1"}.command(dir, "/somewhere", []agent{{"a", "ws://h:1", pongAuto}}, []string{"1.1.1"})
-		require.NoError(t, err)
-		line := strings.Join(pr.args, " ")
-		require.Contains(t, line, "--network host")
-		require.Contains(t, line, "-v /somewhere:/report")
-		require.True(t, strings.HasSuffix(line, "image:1 wstest -m fuzzingclient -s /spec/spec.json"), line)
-		b, err := os.ReadFile(filepath.Join(dir, specFile))
-		require.NoError(t, err)
-		require.Contains(t, string(b), `"outdir": "/report"`)
+		s := suite{docker: "docker", image: "image:1"}
+		for _, c := range []struct {
+			mode  string
+			build func(dir string) (*process, error)
+		}{
+			{"fuzzingclient -s /spec/spec.json", func(dir string) (*process, error) {
+				return s.fuzzingClient(dir, "/somewhere", []agent{{name: "a", url: "ws://h:1"}}, []string{"1.1.1"})
+			}},
+			{"fuzzingserver -s /spec/spec.json --webport 0", func(dir string) (*process, error) {
+				return s.fuzzingServer(dir, "/somewhere", "ws://h:1", []string{"1.1.1"})
+			}},
+		} {
+			dir := t.TempDir()
+			pr, err := c.build(dir)
+			require.NoError(t, err)
+			line := strings.Join(pr.args, " ")
+			require.Contains(t, line, "--network host")
+			require.Contains(t, line, "-v /somewhere:/report")
+			require.True(t, strings.HasSuffix(line, "image:1 wstest -m "+c.mode), line)
+			b, err := os.ReadFile(filepath.Join(dir, specFile))
+			require.NoError(t, err)
+			require.Contains(t, string(b), `"outdir": "/report"`)
+			require.Contains(t, string(b), `"url": "ws://h:1"`)
+		}
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -80,42 +79,30 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (bool, error
 	}
 	fmt.Fprintf(stdout, "%s: %d cases, %s\n", version, len(o.cases), agentCount(len(agents)))
 
+	notes := &sharedWriter{w: stderr}
 	var echo io.Writer
 	if o.verbose {
-		echo = &sharedWriter{w: stderr}
+		echo = notes
 	}
-	runs := deal(agents, o.jobs)
-	dirs := make([]string, len(runs))
-	errs := make([]error, len(runs))
-	var wg sync.WaitGroup
-	for i, run := range runs {
-		dirs[i] = reports
-		if len(runs) > 1 {
-			dirs[i] = filepath.Join(reports, strconv.Itoa(i+1))
-		}
-		wg.Go(func() {
-			errs[i] = s.runInto(ctx, dirs[i], filepath.Join(work, strconv.Itoa(i+1)), run, o.cases, echo)
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	runs := plan(agents, o.jobs, reports, work)
+	if err := s.doAll(ctx, runs, o.jobs, o.cases, notes, echo); err != nil {
 		return false, err
 	}
 
 	var all []judgement
-	for i, run := range runs {
-		rep, err := readReport(dirs[i])
+	for _, r := range runs {
+		rep, err := readReport(r.report)
 		if err != nil {
 			return false, err
 		}
-		for _, a := range run {
+		for _, a := range r.agents {
 			j := judge(a.name, a.pong, o.cases, rep[a.name])
 			all = append(all, j)
 			fmt.Fprintln(stdout)
 			if err := writeTable(stdout, j); err != nil {
 				return false, err
 			}
-			writeBad(stdout, dirs[i], j)
+			writeBad(stdout, r.report, j)
 		}
 	}
 	fmt.Fprintln(stdout)
@@ -124,61 +111,6 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (bool, error
 	}
 	fmt.Fprint(stdout, closing(all, version, time.Since(start).Seconds()))
 	return allPassed(all), nil
-}
-
-// runInto runs the suite once and leaves its report in dir.
-func (s suite) runInto(ctx context.Context, dir, specDir string, agents []agent, cases []string, echo io.Writer) error {
-	for _, d := range []string{dir, specDir} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return err
-		}
-	}
-	// An index of an earlier run must not be judged when this one writes none.
-	if err := os.Remove(filepath.Join(dir, indexFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	p, err := s.command(specDir, dir, agents, cases)
-	if err != nil {
-		return err
-	}
-	return p.run(ctx, echo)
-}
-
-// startAgents starts what is to be tested. stop is never nil.
-func (o options) startAgents() (agents []agent, stop func(), err error) {
-	var stops []func()
-	stop = func() {
-		for _, f := range stops {
-			f()
-		}
-	}
-	for _, u := range o.urls {
-		a, err := parseForeign(u, o.pongs[0])
-		if err != nil {
-			return nil, stop, err
-		}
-		for _, b := range agents {
-			if a.name == b.name {
-				return nil, stop, fmt.Errorf("--url: two servers are named %s", a.name)
-			}
-		}
-		agents = append(agents, a)
-	}
-	if len(o.urls) > 0 {
-		return agents, stop, nil
-	}
-	// Role client turns the direction round (wstest -m fuzzingserver) and branches off here.
-	for _, entry := range o.entries {
-		for _, pong := range o.pongs {
-			addr, stopOne, err := startServerAgent(entry, pong)
-			if err != nil {
-				return nil, stop, fmt.Errorf("agent %s/%s: %w", entry, pong, err)
-			}
-			stops = append(stops, stopOne)
-			agents = append(agents, agent{"wirebeat-" + entry + "-" + pong, "ws://" + addr, pong})
-		}
-	}
-	return agents, stop, nil
 }
 
 // sharedWriter lets several runs write to one place.

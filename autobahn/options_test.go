@@ -64,7 +64,7 @@ func TestOptions(t *testing.T) {
 		want string // part of the error, empty for none
 	}{
 		{"no flag at all is fine", nil, ""},
-		{"all of ours", []string{"--entry", "raw", "--pong", "auto,strict,coalesce", "--jobs", "2"}, ""},
+		{"all of ours", []string{"--entry", "raw,stream", "--pong", "auto,strict,coalesce", "--jobs", "2"}, ""},
 		{"a foreign server", []string{"--url", "a=ws://127.0.0.1:1", "--url", "ws://127.0.0.1:2/x?y=z"}, ""},
 		{"a foreign server that coalesces", []string{"--url", "ws://127.0.0.1:1", "--pong", "coalesce"}, ""},
 		{"a foreign server has one pong mode", []string{"--url", "ws://127.0.0.1:1", "--pong", "auto,strict"}, "give one"},
@@ -72,7 +72,12 @@ func TestOptions(t *testing.T) {
 		{"an unknown entry", []string{"--entry", "udp"}, "--entry udp"},
 		{"an unknown pong mode", []string{"--pong", "never"}, "--pong never"},
 		{"no entry", []string{"--entry", ","}, "empty"},
-		{"the client role is not there", []string{"--role", "client"}, "--role client"},
+		{"an unknown role", []string{"--role", "proxy"}, "--role proxy"},
+		{"no role", []string{"--role", ""}, "empty"},
+		{"a foreign server in the role that it has", []string{"--url", "ws://127.0.0.1:1", "--role", "server"}, ""},
+		{"a foreign server is no client", []string{"--url", "ws://127.0.0.1:1", "--role", "client"}, "is a server"},
+		{"an entry of a role that is left out", []string{"--role", "client", "--entry", "messages,raw"}, "--entry raw is of the role server"},
+		{"a role without an entry", []string{"--role", "client,server", "--entry", "raw"}, "none of the role client"},
 		{"a stray argument", []string{"1.*"}, "unexpected"},
 		{"a time limit of nothing", []string{"--timeout", "0s"}, "positive"},
 		{"an unknown case", []string{"--cases", "99.*"}, "no case"},
@@ -89,12 +94,35 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+func TestEntries(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"both roles are tested in every way", nil, []string{"messages", "stream", "nethttp", "raw"}},
+		{"and so when both are named", []string{"--role", "client,server"}, []string{"messages", "stream", "nethttp", "raw"}},
+		{"a role has its own entries", []string{"--role", "client"}, []string{"messages", "stream"}},
+		{"so has the other", []string{"--role", "server"}, []string{"nethttp", "raw"}},
+		{"an entry says which role is meant", []string{"--entry", "raw"}, []string{"raw"}},
+		{"entries of both roles mean both", []string{"--entry", "raw,stream"}, []string{"raw", "stream"}},
+		{"role and entry may agree", []string{"--role", "client", "--entry", "stream"}, []string{"stream"}},
+		{"a foreign server leaves none of ours", []string{"--url", "ws://127.0.0.1:1"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, err := parseOptions(c.args, io.Discard)
+			require.NoError(t, err)
+			require.Equal(t, c.want, o.entries)
+		})
+	}
+}
+
 func TestForeign(t *testing.T) {
 	for s, want := range map[string]agent{
-		"ws://h:1":         {"h:1", "ws://h:1", "auto"},
-		"n=ws://h:1":       {"n", "ws://h:1", "auto"},
-		"ws://h:1/p?a=b":   {"h:1", "ws://h:1/p?a=b", "auto"},
-		"n=wss://h/p?a=b=": {"n", "wss://h/p?a=b=", "auto"},
+		"ws://h:1":         {name: "h:1", role: roleServer, url: "ws://h:1", pong: "auto"},
+		"n=ws://h:1":       {name: "n", role: roleServer, url: "ws://h:1", pong: "auto"},
+		"ws://h:1/p?a=b":   {name: "h:1", role: roleServer, url: "ws://h:1/p?a=b", pong: "auto"},
+		"n=wss://h/p?a=b=": {name: "n", role: roleServer, url: "wss://h/p?a=b=", pong: "auto"},
 	} {
 		t.Run(s+" is taken", func(t *testing.T) {
 			got, err := parseForeign(s, pongAuto)
@@ -112,10 +140,7 @@ func TestForeign(t *testing.T) {
 
 func TestSpec(t *testing.T) {
 	t.Run("the spec names each agent and only ids", func(t *testing.T) {
-		b, err := newClientSpec("/out", []agent{{"a", "ws://h:1", pongAuto}, {"b", "ws://h:2", pongStrict}}, []string{"1.1.1"})
-		require.NoError(t, err)
-		var got map[string]any
-		require.NoError(t, json.Unmarshal(b, &got))
+		got := asJSON(t, newClientSpec("/out", []agent{{name: "a", url: "ws://h:1"}, {name: "b", url: "ws://h:2"}}, []string{"1.1.1"}))
 		require.Equal(t, map[string]any{
 			"outdir": "/out",
 			"servers": []any{
@@ -123,10 +148,18 @@ func TestSpec(t *testing.T) {
 			"cases": []any{"1.1.1"}, "exclude-cases": []any{}, "exclude-agent-cases": map[string]any{},
 		}, got)
 	})
-	t.Run("agents are dealt to no more runs than there are agents", func(t *testing.T) {
-		a, b, c := agent{name: "a"}, agent{name: "b"}, agent{name: "c"}
-		require.Equal(t, [][]agent{{a, b, c}}, deal([]agent{a, b, c}, 1))
-		require.Equal(t, [][]agent{{a, c}, {b}}, deal([]agent{a, b, c}, 2))
-		require.Equal(t, [][]agent{{a}, {b}}, deal([]agent{a, b}, 9))
+	t.Run("the spec of a server names its address and only ids", func(t *testing.T) {
+		require.Equal(t, map[string]any{
+			"outdir": "/out", "url": "ws://127.0.0.1:1",
+			"cases": []any{"1.1.1"}, "exclude-cases": []any{}, "exclude-agent-cases": map[string]any{},
+		}, asJSON(t, newServerSpec("/out", "ws://127.0.0.1:1", []string{"1.1.1"})))
 	})
+}
+
+func asJSON(t *testing.T, v any) (got map[string]any) {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &got))
+	return got
 }

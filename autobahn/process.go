@@ -27,50 +27,78 @@ const gracePeriod = 5 * time.Second
 // run starts the process and waits for it. When ctx ends first, it ends that process and its group, nothing
 // else. On failure the error carries the last lines of output; echo, if not nil, gets all of it.
 func (p *process) run(ctx context.Context, echo io.Writer) error {
-	last := &tail{}
-	var out io.Writer = last
-	if echo != nil {
-		out = io.MultiWriter(last, echo)
-	}
-	cmd := exec.Command(p.name, p.args...)
-	cmd.Dir, cmd.Env = p.dir, append(os.Environ(), p.env...)
-	cmd.Stdout, cmd.Stderr = out, out
-	// A grandchild that inherited the pipe must not hold up Wait.
-	cmd.WaitDelay = gracePeriod
-	ownGroup(cmd)
-	if err := cmd.Start(); err != nil {
+	c, err := p.start(echo)
+	if err != nil {
 		return err
 	}
-	waited := make(chan error, 1)
-	go func() { waited <- cmd.Wait() }()
 	select {
-	case err := <-waited:
-		if err != nil {
-			return fmt.Errorf("%s: %w\n%s", p.name, err, last)
+	case <-c.ended:
+		if c.err != nil {
+			return c.explain(c.err)
 		}
 		return nil
 	case <-ctx.Done():
+		c.end()
+		return c.explain(fmt.Errorf("ended before it was done: %w", context.Cause(ctx)))
 	}
+}
+
+// A child is a process that was started.
+type child struct {
+	process
+	cmd   *exec.Cmd
+	last  tail
+	ended chan struct{}
+	err   error // what Wait returned, once ended
+}
+
+// start starts the process. echo, if not nil, gets all of its output.
+func (p *process) start(echo io.Writer) (*child, error) {
+	c := &child{process: *p, cmd: exec.Command(p.name, p.args...), ended: make(chan struct{})}
+	var out io.Writer = &c.last
+	if echo != nil {
+		out = io.MultiWriter(&c.last, echo)
+	}
+	c.cmd.Dir, c.cmd.Env = p.dir, append(os.Environ(), p.env...)
+	c.cmd.Stdout, c.cmd.Stderr = out, out
+	// A grandchild that inherited the pipe must not hold up Wait.
+	c.cmd.WaitDelay = gracePeriod
+	ownGroup(c.cmd)
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		c.err = c.cmd.Wait()
+		close(c.ended)
+	}()
+	return c, nil
+}
+
+// end ends the process if it is still there, and returns when it has ended.
+func (c *child) end() {
 	select {
-	case <-waited:
-		// It ended at the same moment; its process id may be somebody else's by now.
-		return fmt.Errorf("%s: %w\n%s", p.name, context.Cause(ctx), last)
+	case <-c.ended:
+		return // its process id may be somebody else's by now
 	default:
 	}
-	askToEnd(cmd)
+	askToEnd(c.cmd)
 	select {
-	case <-waited:
+	case <-c.ended:
 	case <-time.After(gracePeriod):
-		kill(cmd)
-		<-waited
+		kill(c.cmd)
+		<-c.ended
 	}
-	if len(p.after) > 0 {
-		// ctx is over; and when the container is gone already, this fails, as it should.
+	if len(c.after) > 0 {
+		// When the container is gone already, this fails, as it should.
 		ctx, cancel := context.WithTimeout(context.Background(), gracePeriod)
 		defer cancel()
-		_ = exec.CommandContext(ctx, p.after[0], p.after[1:]...).Run()
+		_ = exec.CommandContext(ctx, c.after[0], c.after[1:]...).Run()
 	}
-	return fmt.Errorf("%s ended before it was done: %w\n%s", p.name, context.Cause(ctx), last)
+}
+
+// explain adds the last lines of output to an error.
+func (c *child) explain(err error) error {
+	return fmt.Errorf("%s: %w\n%s", c.name, err, &c.last)
 }
 
 // tail keeps the last few KiB written to it.

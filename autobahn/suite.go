@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -145,20 +146,41 @@ func (s suite) version(ctx context.Context) (string, error) {
 	return strings.Join(strings.Fields(string(out)), " "), nil
 }
 
-// command builds the run of the spec in specDir that leaves its report in outdir; both are absolute.
-func (s suite) command(specDir, outdir string, agents []agent, cases []string) (*process, error) {
-	seenOutdir, seenSpec := outdir, filepath.Join(specDir, specFile)
+// fuzzingClient is the run that tests servers and leaves its report in outdir. Both directories are absolute.
+func (s suite) fuzzingClient(specDir, outdir string, agents []agent, cases []string) (*process, error) {
+	return s.command(specDir, outdir, newClientSpec(s.seen(outdir, seenReport), agents, cases), "fuzzingclient")
+}
+
+// fuzzingServer is the run that tests clients, which find it at url.
+func (s suite) fuzzingServer(specDir, outdir, url string, cases []string) (*process, error) {
+	// Without a port for its web pages, which would be one more that may be taken.
+	return s.command(specDir, outdir, newServerSpec(s.seen(outdir, seenReport), url, cases), "fuzzingserver", "--webport", "0")
+}
+
+// Where the suite finds what is mounted into its container.
+const (
+	seenReport = "/report"
+	seenSpec   = "/spec"
+)
+
+// seen is dir as the suite sees it: itself, or where it is mounted.
+func (s suite) seen(dir, mounted string) string {
 	if s.docker != "" {
-		seenOutdir, seenSpec = "/report", "/spec/"+specFile
+		return mounted
 	}
-	b, err := newClientSpec(seenOutdir, agents, cases)
+	return dir
+}
+
+// command writes spec and builds the run of it.
+func (s suite) command(specDir, outdir string, spec any, mode string, more ...string) (*process, error) {
+	b, err := json.MarshalIndent(spec, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(specDir, specFile), b, 0o644); err != nil {
 		return nil, err
 	}
-	args := []string{"-m", "fuzzingclient", "-s", seenSpec}
+	args := append([]string{"-m", mode, "-s", filepath.Join(s.seen(specDir, seenSpec), specFile)}, more...)
 	if s.docker == "" {
 		// Python holds back what it prints into a pipe; with -v one wants to see the case that hangs.
 		return &process{name: s.wstest, args: args, env: []string{"PYTHONUNBUFFERED=1"}, dir: specDir}, nil
@@ -167,7 +189,7 @@ func (s suite) command(specDir, outdir string, agents []agent, cases []string) (
 	run := []string{"run", "--rm", "--init", "--network", "host", "--name", container,
 		// The report must belong to whoever started the gate, or a temporary one could not be removed.
 		"--user", fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid()),
-		"-v", specDir + ":/spec:ro", "-v", outdir + ":/report", "-e", "PYTHONUNBUFFERED=1",
+		"-v", specDir + ":" + seenSpec + ":ro", "-v", outdir + ":" + seenReport, "-e", "PYTHONUNBUFFERED=1",
 		s.image, "wstest"}
 	return &process{name: s.docker, args: append(run, args...), dir: specDir,
 		// Ending the docker client does not always end the container.
