@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wirebeat/wirebeat/conn"
+	"github.com/wirebeat/wirebeat/conn/deflate"
 	"github.com/wirebeat/wirebeat/conn/endpoint"
 	"github.com/wirebeat/wirebeat/conn/handshake"
 )
@@ -168,6 +169,11 @@ func (d *dialer) dial(ctx context.Context, u *url.URL) (*conn.Conn, *http.Respon
 			d.Jar.SetCookies(asHTTP(u), cookies)
 		}
 	}
+	start := conn.Start{Role: endpoint.Client, Received: rest}
+	if err == nil {
+		start.Subprotocol = agreed.Subprotocol
+		start.Deflate, err = d.confirm(agreed.Extensions)
+	}
 	if err == nil {
 		err = nc.SetDeadline(time.Time{})
 	}
@@ -175,9 +181,24 @@ func (d *dialer) dial(ctx context.Context, u *url.URL) (*conn.Conn, *http.Respon
 		nc.Close()
 		return nil, resp, explain(ctx, err)
 	}
-	start := conn.Start{Role: endpoint.Client, Subprotocol: agreed.Subprotocol, Received: rest}
 	c, err := conn.New(nc, start, d.conn)
 	return c, resp, err
+}
+
+// confirm returns what the server made of the offer of compression.
+func (d *dialer) confirm(lines []string) (*deflate.Params, error) {
+	if d.conn.Compression == nil {
+		return nil, nil
+	}
+	chosen, _ := handshake.Extensions(lines)
+	params, ok, err := d.conn.Compression.Confirm(chosen)
+	switch {
+	case err != nil:
+		return nil, &HandshakeError{Status: http.StatusSwitchingProtocols, Reason: "the server's " + deflate.Name + " does not answer the offer"}
+	case !ok:
+		return nil, nil
+	}
+	return &params, nil
 }
 
 // watch interrupts a connection when ctx ends. stop reports whether it has not.
@@ -241,11 +262,16 @@ func (d *dialer) offer(u *url.URL) (*handshake.Offer, error) {
 			request.AddCookie(cookie)
 		}
 	}
+	extensions := ""
+	if c := d.conn.Compression; c != nil {
+		extensions = c.Offer()
+	}
 	return &handshake.Offer{
 		Target:       u.RequestURI(),
 		Host:         host,
 		Key:          key,
 		Subprotocols: d.Subprotocols,
+		Extensions:   extensions,
 		Header:       header,
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wirebeat/wirebeat/conn/deflate"
 	"github.com/wirebeat/wirebeat/conn/endpoint"
 	"github.com/wirebeat/wirebeat/control"
 	"github.com/wirebeat/wirebeat/frame"
@@ -104,7 +105,8 @@ type Conn struct {
 	timer    *time.Timer // lets held replies go
 	deadline *time.Timer // of the closing handshake
 	err      error
-	probe    uint32 // the ping whose answer the monitor waits for
+	probe    question
+	taken    uint64 // bytes of data that the peer has read: it answered a probe behind them
 	exam     *exam  // what the kernel knew when the answer was last missed
 	blocked  blockedOutput
 	pong     PongEvent // what React makes of a pong
@@ -121,6 +123,8 @@ type Start struct {
 	// Received are bytes that came behind the handshake: the first frames. They
 	// are copied.
 	Received []byte
+	// Deflate is what was negotiated for permessage-deflate; nil for none.
+	Deflate *deflate.Params
 	// Owner is what Owner returns.
 	Owner any
 }
@@ -143,6 +147,9 @@ func New(nc net.Conn, start Start, opts *Options) (*Conn, error) {
 		ep:          endpoint.New(start.Role, opts.endpoint),
 		ended:       make(chan struct{}),
 		released:    make(chan struct{}),
+	}
+	if start.Deflate != nil {
+		c.ep.Compress(*start.Deflate)
 	}
 	c.driver.add(c)
 	if len(start.Received) > 0 {
@@ -183,6 +190,9 @@ func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 func (c *Conn) Health() control.Health {
 	c.mu.Lock()
 	h := c.ep.Health()
+	if h.State == control.Probing && len(c.pings) == 0 {
+		h.State = control.Alive // as far as the monitor knows: a ping that was never answered is no news
+	}
 	c.mu.Unlock()
 	h.LastInbound = c.driver.base.Add(time.Duration(c.inbound.Load()))
 	d := c.driver
@@ -264,6 +274,9 @@ func (c *Conn) answered(seq uint32, pong control.Pong) {
 	c.pong.Solicited, c.pong.Pong = true, pong
 	d := c.driver
 	d.stats.sample(pong)
+	if pong.Exact && c.probe.left && seq == c.probe.seq {
+		c.taken = c.probe.behind
+	}
 	if pong.Exact {
 		d.mu.Lock()
 		if d.conns[c.id] == c {

@@ -32,12 +32,13 @@ type Driver struct {
 	suspects int
 	breaker  control.Breaker
 	ticked   time.Duration // when the clock last ticked
-	stalled  time.Duration // how long this process has stood still, in all
+	stalled  atomic.Int64  // how long this process has stood still, in all; grows before clock does
 	asleep   time.Duration // how long this machine has slept, in all
 	looks    lookQueue
 
-	pools pools
-	keys  keys
+	pools  pools
+	codecs codecs
+	keys   keys
 }
 
 // slowest is the tick of a driver whose connections do not need a finer one.
@@ -136,6 +137,9 @@ func (d *Driver) arm(c *Conn, in time.Duration) {
 // now is the coarse time.
 func (d *Driver) now() time.Time { return d.base.Add(time.Duration(d.clock.Load())) }
 
+// lag is how long this process has stood still, in all.
+func (d *Driver) lag() time.Duration { return time.Duration(d.stalled.Load()) }
+
 // since is a time in the terms of the monitors.
 func (d *Driver) since() time.Duration { return time.Since(d.base) }
 
@@ -156,10 +160,10 @@ func (d *Driver) run(ticker *time.Ticker) {
 // advance sets the clock and returns the connections that are due.
 func (d *Driver) advance(due []*Conn) []*Conn {
 	now := d.since()
-	d.clock.Store(int64(now))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.notice(now)
+	d.clock.Store(int64(now))
 	d.wheel.Advance(uint32(now/d.tick), func(id int32) { due = append(due, d.conns[id]) })
 	return due
 }
@@ -179,7 +183,7 @@ func (d *Driver) notice(now time.Duration) {
 	if lag == 0 && sleep < time.Second {
 		return
 	}
-	d.stalled += lag
+	d.stalled.Add(int64(lag))
 	d.stats.stalls.Add(1)
 	for id, c := range d.conns {
 		if c == nil || c.opts.bounds.Interval < 0 || c.opts.bounds.Timeout < 0 {

@@ -81,20 +81,29 @@ func (c *Conn) abort(err error) {
 }
 
 // abortHard is abort for a peer that is not there: the kernel need not go on
-// sending to it.
+// sending to it, and TLS need not say goodbye.
 func (c *Conn) abortHard(err error) {
-	for nc := c.nc; nc != nil; {
+	c.mu.Lock()
+	c.ep.Abort(err) // it is the cause, and not that the transport is closed
+	c.mu.Unlock()
+	reset(c.nc)
+	c.abort(err)
+}
+
+// reset closes a TCP connection, or the one below TLS, with a reset.
+func reset(nc net.Conn) {
+	for nc != nil {
 		switch t := nc.(type) {
 		case interface{ SetLinger(int) error }:
 			t.SetLinger(0)
-			nc = nil
+			nc.Close()
+			return
 		case interface{ NetConn() net.Conn }:
 			nc = t.NetConn()
 		default:
-			nc = nil
+			return
 		}
 	}
-	c.abort(err)
 }
 
 // finish makes the end of the connection known. c.ep.Err says how.

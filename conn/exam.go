@@ -13,6 +13,8 @@ type exam struct {
 	acked   uint64        // bytes that it has
 	edge    uint64        // where what it is ready to take ends
 	recent  time.Duration // since bytes last came
+	mark    uint64        // acked when the peer's kernel has all that was sent by the first exam
+	start   uint64        // edge at the first exam
 }
 
 // minWindow is by how much the peer's window must have grown to say that
@@ -31,8 +33,15 @@ func (c *Conn) examine(s *control.Sight) *control.Sight {
 	}
 	s.Unread = now.unread > 0
 	s.LastData = c.driver.since() - now.recent
-	if was := c.exam; was != nil {
-		s.Progress = now.unacked < was.unacked || now.edge >= was.edge+minWindow
+	// Progress is what brings the probe nearer to whoever is to answer it: what the
+	// peer's kernel acknowledges of all that was sent by then, and what somebody
+	// reads there of all that may lie before it.
+	if was := c.exam; was == nil {
+		now.mark, now.start = now.acked+uint64(now.unacked), now.edge
+	} else {
+		now.mark, now.start = was.mark, was.start
+		s.Progress = was.acked < min(now.acked, now.mark) ||
+			now.edge >= was.edge+minWindow && now.edge <= now.start+c.probe.ahead(c.taken)+minWindow
 	}
 	c.exam = &now
 	return s
@@ -40,20 +49,24 @@ func (c *Conn) examine(s *control.Sight) *control.Sight {
 
 // verdict says what the kernel knows of a peer that does not answer.
 func (c *Conn) verdict() control.Verdict {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	seen, ok := inspect(c.nc)
 	switch {
 	case !ok:
 		return control.Silent
-	case seen.unacked == 0:
-		return control.PeerStalled
+	case seen.unacked == 0 || c.exam != nil && seen.acked >= c.exam.mark:
+		return control.PeerStalled // it had the probe
 	}
 	return control.PathDead
 }
 
 // blockedOutput watches output that waits. Conn.mu guards it.
 type blockedOutput struct {
-	since time.Duration // when the transport last took any of it; 0 when none waits
-	acked uint64        // bytes that the peer's kernel had acknowledged when it was last asked
+	since  time.Duration // when the transport last took any of it; 0 when none waits
+	lag    time.Duration // how long this process had stood still by then, in all
+	acked  uint64        // bytes that the peer's kernel had acknowledged when it was last asked
+	spared time.Duration // until when a hook has put the verdict off
 }
 
 // block notes that output waits for the transport, or that it took some of it.
@@ -62,9 +75,10 @@ func (c *Conn) block() {
 	if c.opts.bounds.WriteStall < 0 {
 		return
 	}
-	c.blocked.since = max(time.Duration(c.driver.clock.Load()), 1)
+	d := c.driver
+	c.blocked.since, c.blocked.lag = max(time.Duration(d.clock.Load()), 1), d.lag()
 	if !c.stallable.Swap(true) {
-		c.driver.arm(c, c.opts.bounds.WriteStall/4)
+		d.arm(c, c.opts.bounds.WriteStall/4)
 	}
 }
 
@@ -76,21 +90,25 @@ type stallSight struct {
 
 // stall reports whether output has waited too long without any progress: bytes
 // that the kernel took or the peer's kernel acknowledged, or anything that came
-// from the peer. c.mu is held.
+// from the peer. While this process stood still nothing could be seen of that,
+// which is forgiven up to once the bound. c.mu is held.
 func (c *Conn) stall() (s stallSight, stalled bool) {
 	bound := c.opts.bounds.WriteStall
 	if c.blocked.since == 0 || bound < 0 {
 		c.stallable.Store(false)
 		return s, false
 	}
-	now := c.driver.since()
+	now := time.Duration(c.driver.clock.Load())
+	lag := c.driver.lag()
 	if seen, ok := inspect(c.nc); ok && seen.acked != c.blocked.acked {
 		if c.blocked.acked != 0 {
-			c.blocked.since = now
+			c.blocked.since, c.blocked.lag = now, lag
 		}
 		c.blocked.acked = seen.acked
 	}
-	s.silence = now - max(c.blocked.since, time.Duration(c.inbound.Load()))
-	s.next = now + bound/4
-	return s, s.silence >= bound
+	last := max(c.blocked.since, time.Duration(c.inbound.Load()))
+	due := max(last+bound+min(lag-c.blocked.lag, bound), c.blocked.spared)
+	s.silence = now - last
+	s.next = min(now+bound/4, due)
+	return s, now >= due
 }

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -29,7 +30,7 @@ func (c *Conn) hooks() *Hooks {
 // when many peers are suspect at once. Join them to others with Hooks.Both.
 func LogHooks(log *slog.Logger) Hooks {
 	at := func(c *Conn, level slog.Level, message string, args ...any) {
-		log.Log(context.Background(), level, message, append([]any{"remote", c.RemoteAddr()}, args...)...)
+		log.Log(context.Background(), level, message, append([]any{"remote", fmt.Sprint(c.RemoteAddr())}, args...)...)
 	}
 	return Hooks{
 		OnSuspect: func(c *Conn, silence time.Duration) {

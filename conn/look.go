@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/wirebeat/wirebeat/conn/endpoint"
 	"github.com/wirebeat/wirebeat/control"
 )
 
@@ -81,7 +82,7 @@ func (c *Conn) heard() {
 	}
 	m := &d.monitors[c.id]
 	if m.State() == control.Probing && !m.Hurried() {
-		step := m.Look(now, &c.opts.bounds, uint32(c.id), control.Sight{Inbound: now, Stalled: d.stalled})
+		step := m.Look(now, &c.opts.bounds, uint32(c.id), control.Sight{Inbound: now, Stalled: d.lag()})
 		if step.Next > 0 {
 			d.set(c.id, step.Next)
 		}
@@ -98,10 +99,7 @@ func (c *Conn) look() {
 		c.mu.Unlock()
 		return
 	}
-	s := control.Sight{}
-	if at, ok := c.ep.ProbeLeft(c.probe); ok {
-		s.Left, s.LeftAt = true, at.Sub(d.base)
-	}
+	s := control.Sight{Left: c.probe.left, LeftAt: c.probe.leftAt}
 	stall, stalled := c.stall()
 	step := d.consult(c, &s)
 	if step.Examine {
@@ -137,24 +135,25 @@ func (c *Conn) look() {
 	next := step.Next
 	switch {
 	case stalled:
-		next = c.convict(&control.DeadError{Verdict: control.WriteStall, Silence: stall.silence, Missed: c.missed()})
+		next = c.convict(s.Inbound, &control.DeadError{Verdict: control.WriteStall, Silence: stall.silence, Missed: c.missed()})
 	case step.Verdict:
-		next = c.judge(step.Silence)
+		next = c.judge(s.Inbound, step.Silence)
 	}
 	d.plan(c, next, stall.next)
 }
 
-// consult asks the monitor.
+// consult asks the monitor, as of the last tick: whether this process has stood
+// still since is not known yet.
 func (d *Driver) consult(c *Conn, s *control.Sight) control.Step {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.conns[c.id] != c {
 		return control.Step{}
 	}
-	s.Inbound, s.Stalled = time.Duration(c.inbound.Load()), d.stalled
+	s.Inbound, s.Stalled = time.Duration(c.inbound.Load()), d.lag()
 	m := &d.monitors[c.id]
 	before := m.State()
-	step := m.Look(d.since(), &c.opts.bounds, uint32(c.id), *s)
+	step := m.Look(time.Duration(d.clock.Load()), &c.opts.bounds, uint32(c.id), *s)
 	c.probing.Store(m.State() != control.Alive)
 	d.suspects += btoi(m.State() == control.Suspect) - btoi(before == control.Suspect)
 	return step
@@ -183,21 +182,47 @@ func (c *Conn) sendProbe(first bool) {
 	if first {
 		c.exam = nil // what was seen at another time says nothing
 	}
-	c.driver.stats.probes.Add(1)
-	// If 16 pings of the application wait for their answers already, the last of
-	// them serves as well.
 	seq, err := c.ep.Probe(time.Now())
 	if first {
-		c.probe = seq
+		c.probe = question{seq: seq}
+	}
+	if err == endpoint.ErrPings {
+		// So many wait for their answers already that the last of them serves as
+		// well. But a peer that never answers exactly is to hear a ping, too.
+		err = c.ep.Ping(oneMore)
 	}
 	if err == nil {
+		c.driver.stats.probes.Add(1)
 		c.flush()
 	}
 }
 
-// judge decides about a peer from which nothing came for the timeout, and
-// returns when to look at it again.
-func (c *Conn) judge(silence time.Duration) (next time.Duration) {
+// oneMore is a ping whose pong is evidence and nothing else.
+var oneMore = []byte("one more")
+
+// question is the ping whose answer the monitor waits for.
+type question struct {
+	seq    uint32
+	left   bool // the transport has all of it
+	leftAt time.Duration
+	behind uint64 // bytes of data that had left by then
+}
+
+// ahead is how many bytes of data left before it, after the first taken.
+func (q *question) ahead(taken uint64) uint64 { return q.behind - min(taken, q.behind) }
+
+// noteProbe sees whether the probe has left. The endpoint knows for round trips
+// when the write that took it began, which may have been long before it was
+// over. c.mu is held.
+func (c *Conn) noteProbe() {
+	if _, ok := c.ep.ProbeLeft(c.probe.seq); ok {
+		c.probe.left, c.probe.leftAt, c.probe.behind = true, c.driver.since(), c.ep.Sent()
+	}
+}
+
+// judge decides about a peer from which nothing came for the timeout, and not
+// since inbound, and returns when to look at it again.
+func (c *Conn) judge(inbound, silence time.Duration) (next time.Duration) {
 	d := c.driver
 	d.mu.Lock()
 	if d.conns[c.id] != c {
@@ -213,8 +238,9 @@ func (c *Conn) judge(silence time.Duration) (next time.Duration) {
 		all = d.options()
 	}
 	if ruling == control.Again {
-		m.Retry(now, d.stalled)
+		m.Retry(now, d.lag())
 	}
+	soon := now + d.tick
 	d.mu.Unlock()
 
 	if tripped {
@@ -234,9 +260,9 @@ func (c *Conn) judge(silence time.Duration) (next time.Duration) {
 		c.mu.Unlock()
 		fallthrough
 	case control.Wait:
-		return now + d.tick
+		return soon
 	}
-	return c.convict(&control.DeadError{Verdict: c.verdict(), Silence: silence, Missed: c.missed()})
+	return c.convict(inbound, &control.DeadError{Verdict: c.verdict(), Silence: silence, Missed: c.missed()})
 }
 
 // options returns the different options of all connections. d.mu is held.
@@ -261,20 +287,43 @@ func (c *Conn) missed() int {
 	return d.monitors[c.id].Missed()
 }
 
-// convict ends the connection with a dead peer, unless a hook puts it off.
-func (c *Conn) convict(err *control.DeadError) (next time.Duration) {
+// convict ends the connection with a dead peer, unless a hook puts it off, or
+// bytes have come since inbound after all: then it says when to look again.
+func (c *Conn) convict(inbound time.Duration, err *control.DeadError) (next time.Duration) {
 	d := c.driver
 	if h := c.hooks(); h.OnDead != nil {
 		if by := h.OnDead(c, err); by > 0 {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			if d.conns[c.id] == c {
-				d.monitors[c.id].PutOff(by)
-			}
-			return d.since() + by
+			return c.putOff(err.Verdict, min(by, longest))
 		}
+	}
+	switch {
+	case c.over.Load():
+		return 0
+	case time.Duration(c.inbound.Load()) > inbound:
+		return d.since()
 	}
 	d.stats.dead[err.Verdict].Add(1)
 	c.abortHard(err)
 	return 0
+}
+
+// longest is by how much a verdict may be put off at once.
+const longest = 7 * 24 * time.Hour
+
+// putOff delays a verdict, and returns when to look again.
+func (c *Conn) putOff(v control.Verdict, by time.Duration) time.Duration {
+	d := c.driver
+	next := d.since() + by
+	if v == control.WriteStall {
+		c.mu.Lock()
+		c.blocked.spared = next
+		c.mu.Unlock()
+		return next
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conns[c.id] == c {
+		d.monitors[c.id].PutOff(by)
+	}
+	return next
 }

@@ -56,6 +56,11 @@ type Options struct {
 	// what they say, so it is off unless asked for.
 	TextHeartbeat bool
 
+	// Compression turns on permessage-deflate where the peer wants it too; nil is
+	// off. It is for the handshakes of packages server and client; connections of
+	// New are told by Start what was negotiated.
+	Compression *Compression
+
 	// Driver is what connections share; nil is one for the whole process.
 	Driver *Driver
 
@@ -93,7 +98,21 @@ func (o *Options) Shared() (*Options, error) {
 		s.MaxOutput = DefaultMaxOutput
 	}
 	s.Driver = s.Driver.orShared()
+	var compression Compression
+	if s.Compression != nil {
+		if err := s.Compression.Check(); err != nil {
+			return nil, err
+		}
+		compression = *s.Compression
+		s.Compression = &compression
+	}
 	s.endpoint = &endpoint.Config{
+		Compression: &endpoint.Compression{
+			Level:     compression.Level,
+			Threshold: compression.Threshold,
+			Pool:      &s.Driver.codecs,
+		},
+
 		MaxMessage:   s.MaxMessage,
 		MaxFragments: s.MaxFragments,
 		MaxEmpty:     s.MaxEmpty,

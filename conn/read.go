@@ -362,17 +362,17 @@ func (c *Conn) fill(ctx context.Context) error {
 		return err
 	}
 	c.heed(ctx)
+	if c.paused.Load() {
+		c.paused.Store(false)
+	}
 	for {
 		b, err := c.receive()
 		if len(b) > 0 {
 			now := c.driver.clock.Load()
 			if c.probing.Load() {
 				c.heard()
-			} else {
+			} else if c.inbound.Load() < now { // which may be more precise than now is
 				c.inbound.Store(now)
-			}
-			if c.paused.Load() {
-				c.paused.Store(false)
 			}
 			c.ep.Received(c.driver.base.Add(time.Duration(now)), b)
 			return nil

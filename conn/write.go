@@ -263,6 +263,7 @@ func (c *Conn) lost() error {
 // flusher goes on with the rest. c.mu is held, and released during the system
 // call: meanwhile others only queue, and this writer takes along what they do.
 func (c *Conn) flush() {
+	c.ep.RestCompressor() // what leaves now ends a batch
 	if c.writing || !c.ep.Pending() {
 		return
 	}
@@ -345,6 +346,9 @@ const streamWrite = 16 << 10
 func (c *Conn) wrote(began time.Time, n int, err error) bool {
 	clear(c.vec)
 	c.ep.Written(began, n)
+	if !c.probe.left {
+		c.noteProbe()
+	}
 	if err != nil {
 		c.writing = false
 		c.ep.Abort(err)

@@ -59,7 +59,7 @@ func (b Bounds) Settle() (Bounds, error) {
 }
 
 // Tick is how precise a clock must be for these bounds: a twentieth of the
-// timeout, between 1 and 100 ms.
+// shortest of them, between 1 and 100 ms.
 func (b *Bounds) Tick() time.Duration {
 	d := maxTick
 	for _, bound := range []time.Duration{b.Timeout, b.Interval, b.WriteStall} {

@@ -37,14 +37,16 @@ const (
 // suspects and total count connections, this one included. tripped is true for
 // the one verdict that trips the breaker.
 func (b *Breaker) Rule(now time.Duration, suspects, total int, retried bool) (r Ruling, tripped bool) {
-	if since := now - b.window; since >= massWindow {
-		b.before = 0
-		if since < 2*massWindow {
-			b.before = b.verdicts
-		}
-		b.window, b.verdicts = now, 0
+	switch since := now - b.window; {
+	case since >= 2*massWindow:
+		b.window, b.verdicts, b.before = now, 0, 0
+	case since >= massWindow:
+		b.window += massWindow
+		b.verdicts, b.before = 0, b.verdicts
 	}
-	dying := max(suspects, b.verdicts+b.before+1)
+	// Of the window before, that part counts which is not over yet.
+	before := time.Duration(b.before) * (b.window + massWindow - now) / massWindow
+	dying := max(suspects, b.verdicts+int(before)+1)
 	if dying > massMin && dying*massShare > total {
 		tripped = !b.tripped
 		b.tripped, b.calm = true, now

@@ -18,19 +18,20 @@ type Monitor struct {
 	silent  uint32 // when bytes had last come before the probe
 	stalled uint32 // how long the process had stood still before the probe
 	missed  uint16
-	state   State
-	doubled uint8
+	doubled uint8 // how often, since it last asked, the distance of its probes doubled
 	flags   flags
 }
 
 type flags uint8
 
 const (
-	fresh   flags = 1 << iota // never asked yet
-	left                      // the kernel has the probe
-	hurried                   // with half the timeout
-	retried                   // asked once more since the verdict
-	again                     // to be asked at the next look
+	fresh     flags = 1 << iota // never asked yet
+	waiting                     // for an answer
+	suspected                   // and it is late
+	left                        // the kernel has the probe
+	hurried                     // with half the timeout
+	retried                     // asked once more since the verdict
+	again                       // to be asked at the next look
 )
 
 // Sight is what there is to see of a connection when its monitor looks.
@@ -56,7 +57,7 @@ type Step struct {
 	Missed    int           // so many times the answer was due and missing; 0 for no news
 	Suspect   bool          // the peer has become suspect
 	Recovered bool          // it has not, after all
-	Silence   time.Duration // how long nothing came, with Suspect, Recovered and Verdict
+	Silence   time.Duration // for how long nothing came, with Suspect, Recovered and Verdict
 	Verdict   bool          // the peer is dead, unless somebody knows better
 	Next      time.Duration // when to look again; 0 for never
 }
@@ -65,7 +66,15 @@ type Step struct {
 func (m *Monitor) Open(now time.Duration) { *m = Monitor{asked: millis(now), flags: fresh} }
 
 // State returns Alive, Probing or Suspect.
-func (m *Monitor) State() State { return m.state }
+func (m *Monitor) State() State {
+	switch {
+	case m.flags&suspected != 0:
+		return Suspect
+	case m.flags&waiting != 0:
+		return Probing
+	}
+	return Alive
+}
 
 // Missed returns how often the answer to the probe was due and missing.
 func (m *Monitor) Missed() int { return int(m.missed) }
@@ -88,32 +97,48 @@ func (m *Monitor) Due(now, inbound time.Duration, b *Bounds, salt uint32) time.D
 
 // Look tells what to do now. The salt is that of Due.
 func (m *Monitor) Look(now time.Duration, b *Bounds, salt uint32, s Sight) (step Step) {
-	if m.state != Alive && s.Inbound >= restore(m.asked, now) {
-		step.Recovered = m.state == Suspect
-		step.Silence = now - restore(m.silent, now)
-		m.state, m.missed, m.flags = Alive, 0, 0
+	soonest := time.Duration(0)
+	if m.flags&waiting != 0 {
+		m.age(now)
+		if s.Inbound >= restore(m.asked, now) {
+			m.relieve(&step, s.Inbound-restore(m.silent, now))
+			soonest = now + time.Millisecond // what just came is no answer to another ping
+		}
 	}
-	if m.state == Alive {
-		step.Next = m.Due(now, s.Inbound, b, salt)
+	if m.flags&waiting == 0 {
+		step.Next = max(m.Due(now, s.Inbound, b, salt), soonest)
 		if step.Next == 0 || now < step.Next && m.flags&again == 0 {
 			return step
 		}
 		m.silent = millis(s.Inbound)
-		m.state = Probing
 	} else if m.flags&again == 0 {
-		return m.wait(now, b, s)
+		step = m.wait(now, b, s)
+		step.Next = min(step.Next, now+b.Interval) // or what came meanwhile is seen too late
+		return step
 	}
 	m.ask(now, s.Stalled)
 	step.Probe = true
-	step.Next = now + m.patience(b)
+	step.Next = now + min(m.patience(b), b.Interval)
 	return step
+}
+
+// relieve notes that bytes came, after a silence. That the peer is to be asked
+// again stays true.
+func (m *Monitor) relieve(step *Step, silence time.Duration) {
+	if m.flags&suspected != 0 {
+		step.Recovered, step.Silence = true, silence
+	}
+	m.missed = 0
+	if m.flags&again == 0 {
+		m.flags = 0
+	}
+	m.flags &= again | hurried
 }
 
 // ask notes a probe.
 func (m *Monitor) ask(now, stalled time.Duration) {
-	m.asked, m.stalled = millis(now), millis(stalled)
-	m.missed, m.doubled = 0, 0
-	m.flags &= hurried
+	m.asked, m.stalled, m.doubled = millis(now), millis(stalled), 0
+	m.flags = m.flags&(suspected|hurried) | waiting
 }
 
 // wait is Look while an answer is missing.
@@ -122,9 +147,7 @@ func (m *Monitor) wait(now time.Duration, b *Bounds, s Sight) (step Step) {
 		step.Next = restore(m.asked, now) + b.Interval
 		if now >= step.Next {
 			m.miss(&step)
-			missed := m.missed
 			m.ask(now, s.Stalled)
-			m.missed = missed
 			step.Next = now + b.Interval
 		}
 		return step
@@ -138,11 +161,7 @@ func (m *Monitor) wait(now time.Duration, b *Bounds, s Sight) (step Step) {
 		m.from = millis(max(s.LeftAt, restore(m.asked, now)))
 		m.flags |= left
 	}
-	// A stall of this process is no silence of the peer's, up to one timeout.
-	timeout := m.timeout(b)
-	stalled := time.Duration(millis(s.Stalled)-m.stalled) * time.Millisecond
-	from := restore(m.from, now) + min(stalled, timeout)
-	due := from + min(m.patience(b)<<m.doubled, timeout)
+	from, due := m.due(now, b, s.Stalled)
 	if now < due {
 		return Step{Next: due}
 	}
@@ -152,27 +171,37 @@ func (m *Monitor) wait(now time.Duration, b *Bounds, s Sight) (step Step) {
 	switch {
 	case s.Unread && !s.Paused:
 		return Step{Wake: true, Next: now + b.Tick()}
-	case s.LastData > from:
-		m.from, m.stalled = millis(s.LastData), millis(s.Stalled)
-		return Step{Next: s.LastData + m.patience(b)}
 	case s.Paused, s.Progress:
 		m.from, m.stalled = millis(now), millis(s.Stalled)
-		return Step{Next: now + m.patience(b)}
+	case s.LastData > from:
+		m.from = millis(s.LastData)
+	}
+	if from, due = m.due(now, b, s.Stalled); now < due {
+		return Step{Next: due}
 	}
 	step.Silence = now - restore(m.silent, now)
-	if now >= from+timeout && m.state == Suspect { // which it is first, however late this look comes
+	if now >= from+m.timeout(b) && m.doubled > 0 { // it is suspect first, however late this look comes
 		step.Verdict = true
 		step.Next = now + b.Tick()
 		return step
 	}
 	m.miss(&step)
-	if m.state == Probing {
-		m.state = Suspect
-		step.Suspect = true
-	}
+	step.Suspect = m.flags&suspected == 0
+	m.flags |= suspected
 	m.doubled++
-	step.Next = max(from+min(m.patience(b)<<m.doubled, timeout), now+time.Millisecond)
+	_, due = m.due(now, b, s.Stalled)
+	step.Next = max(due, now+time.Millisecond)
 	return step
+}
+
+// due returns since when the answer is missing, and when that is to be missed,
+// or to be the end. A stall of this process is no silence of the peer's, up to
+// one timeout.
+func (m *Monitor) due(now time.Duration, b *Bounds, stalled time.Duration) (from, due time.Duration) {
+	timeout := m.timeout(b)
+	still := time.Duration(millis(stalled)-m.stalled) * time.Millisecond
+	from = restore(m.from, now) + min(still, timeout)
+	return from, from + min(m.patience(b)<<m.doubled, timeout)
 }
 
 // miss notes that an answer is overdue, and asks again: the more often, the
@@ -187,7 +216,7 @@ func (m *Monitor) miss(step *Step) {
 
 // Hurry has the peer probed at the next Look, with half the timeout: this
 // machine has slept, or this process has stood still for long.
-func (m *Monitor) Hurry() { m.flags = m.flags&fresh | hurried | again }
+func (m *Monitor) Hurry() { m.flags = m.flags&(fresh|waiting|suspected) | hurried | again }
 
 // Hurried reports whether the next Look is to probe whatever came.
 func (m *Monitor) Hurried() bool { return m.flags&again != 0 }
@@ -197,14 +226,12 @@ func (m *Monitor) Retried() bool { return m.flags&retried != 0 }
 
 // Retry gives a peer one more probe after its verdict, and half a timeout.
 func (m *Monitor) Retry(now, stalled time.Duration) {
-	missed := m.missed
 	m.ask(now, stalled)
-	m.missed = missed
 	m.flags |= retried | hurried
 }
 
-// PutOff delays the verdict.
-func (m *Monitor) PutOff(by time.Duration) { m.from += millis(by) }
+// PutOff delays the verdict, by a week at most.
+func (m *Monitor) PutOff(by time.Duration) { m.from += millis(min(max(by, 0), maxBound)) }
 
 func (m *Monitor) timeout(b *Bounds) time.Duration {
 	if m.flags&hurried != 0 {
@@ -223,6 +250,17 @@ func (m *Monitor) patience(b *Bounds) time.Duration {
 
 // millis is a time as it is kept.
 func millis(d time.Duration) uint32 { return uint32(d / time.Millisecond) }
+
+// age keeps the times of a probe that nobody answers for weeks, which is no
+// death by itself, within what restore can tell.
+func (m *Monitor) age(now time.Duration) {
+	oldest := now - 2*maxBound
+	for _, t := range []*uint32{&m.asked, &m.from, &m.silent} {
+		if restore(*t, now) < oldest {
+			*t = millis(oldest)
+		}
+	}
+}
 
 // restore is a time that was kept, and is less than 24 days from now.
 func restore(ms uint32, now time.Duration) time.Duration {

@@ -39,6 +39,19 @@ func Accept(w http.ResponseWriter, r *http.Request, opts *Options) (*conn.Conn, 
 	return conn.New(nc, start, s.conn)
 }
 
+// start is how a connection begins that was accepted. It decides on the
+// extensions, so it comes before the response.
+func (s *settings) start(a *handshake.Accepted) conn.Start {
+	start := conn.Start{Role: endpoint.Server, Subprotocol: a.Subprotocol}
+	if c := s.conn.Compression; c != nil {
+		offers, _ := handshake.Extensions(a.Extensions)
+		if params, response, ok := c.Accept(offers); ok {
+			start.Deflate, a.Negotiated = &params, response
+		}
+	}
+	return start
+}
+
 // accept answers a request of net/http and takes its connection over.
 func (s *settings) accept(w http.ResponseWriter, r *http.Request) (nc net.Conn, start conn.Start, err error) {
 	accepted, err := s.judge(r, hostLines(r.Host))
@@ -74,6 +87,7 @@ var (
 )
 
 func (s *settings) hijack(w http.ResponseWriter, accepted *handshake.Accepted) (net.Conn, conn.Start, error) {
+	start := s.start(accepted)
 	response, err := handshake.AppendResponse(nil, accepted, s.Header)
 	if err != nil {
 		return nil, conn.Start{}, errors.Join(err, &handshake.Refusal{Status: http.StatusInternalServerError, Reason: "the response cannot be written"})
@@ -92,7 +106,8 @@ func (s *settings) hijack(w http.ResponseWriter, accepted *handshake.Accepted) (
 		nc.Close()
 		return nil, conn.Start{}, err
 	}
-	return nc, conn.Start{Role: endpoint.Server, Subprotocol: accepted.Subprotocol, Received: received}, nil
+	start.Received = received
+	return nc, start, nil
 }
 
 // answer writes the 101 and lifts the limits of the handshake.
@@ -165,7 +180,9 @@ func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn), commit func() b
 	}
 	accepted, err := s.judge(r, hosts)
 	var response []byte
+	var start conn.Start
 	if err == nil {
+		start = s.start(accepted)
 		response, err = handshake.AppendResponse(nil, accepted, s.Header)
 	}
 	if err == nil && commit != nil && !commit() {
@@ -179,7 +196,8 @@ func (s *settings) upgrade(nc net.Conn, fallback func(net.Conn), commit func() b
 		nc.Close()
 		return r, conn.Start{}, err
 	}
-	return r, conn.Start{Role: endpoint.Server, Subprotocol: accepted.Subprotocol, Received: rest}, nil
+	start.Received = rest
+	return r, start, nil
 }
 
 // spacedName reports whether a field name ends with white space: "A server MUST

@@ -2,6 +2,7 @@ package deflate_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -43,11 +44,12 @@ var errLimit = errors.New("too big")
 // output is a message of a limited size.
 type output struct {
 	b     []byte
-	room  [1000]byte
+	room  [64 << 10]byte
+	most  int // of room at a time, 1000 if 0
 	limit int
 }
 
-func (o *output) Room() ([]byte, error) { return o.room[:], nil }
+func (o *output) Room() ([]byte, error) { return o.room[:cmp.Or(o.most, 1000)], nil }
 func (o *output) Bytes() []byte         { return o.b }
 func (o *output) Add(n int) error {
 	o.b = append(o.b, o.room[:n]...)

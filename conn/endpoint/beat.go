@@ -3,6 +3,7 @@ package endpoint
 import (
 	"strings"
 
+	"github.com/wirebeat/wirebeat/control"
 	"github.com/wirebeat/wirebeat/frame"
 )
 
@@ -12,6 +13,10 @@ const (
 	beatPing = "ping"
 	beatPong = "pong"
 )
+
+// beatBudget is how many bytes may wait for the end of a write when an answer
+// joins them: as many answers as pongs.
+const beatBudget = control.PongBudget * (6 + len(beatPong))
 
 // isBeat reports whether a whole text message is a heartbeat.
 func (e *Endpoint) isBeat(typ frame.Opcode, p []byte) bool {
@@ -37,6 +42,9 @@ func (e *Endpoint) sendBeat() {
 	}
 }
 
+// mayBeat reports whether an answer may be queued. A write that is under way is
+// no blocked one, as long as little waits for its end.
 func (e *Endpoint) mayBeat() bool {
-	return !e.inMessage && e.MaySend() && !e.out.blocked && e.out.lent == 0 && e.out.buffered() < maxControl
+	blocked := e.out.blocked || e.out.lent > 0 && e.out.queued-e.out.lent > beatBudget
+	return !e.inMessage && e.MaySend() && !blocked && e.out.buffered() < maxControl
 }

@@ -47,6 +47,8 @@ type Config struct {
 	PingSize    int  // bytes of the payload of a probe: see control.Probes
 	TextBeat    bool // the text messages "ping" and "pong" are a heartbeat
 
+	Compression *Compression // for endpoints that Compress
+
 	Rand    io.Reader // masking keys and nonces; must not be nil for a client or for Probe
 	Buffers Buffers   // nil: the garbage collector's
 }
@@ -79,9 +81,10 @@ type Endpoint struct {
 	now        time.Time // the latest time that was passed in
 	deadline   time.Time // of the closing handshake
 	closing    control.Closing
-	key        [4]byte // of the frame that is being masked
-	inMessage  bool    // a streamed message of ours is unfinished
-	beat       bool    // a heartbeat is to be answered
+	deflate    *compression // nil unless it was negotiated; each half has its own part of it
+	key        [4]byte      // of the frame that is being masked
+	inMessage  bool         // a streamed message of ours is unfinished
+	beat       bool         // a heartbeat is to be answered
 	mismatched uint64
 	plain      bool // messages leave as they are: unmasked, unlimited, in one frame
 	dropped    bool // the connection is over, nothing leaves any more
@@ -91,18 +94,13 @@ type Endpoint struct {
 // New returns one end of a connection whose handshake is done.
 func New(role Role, cfg *Config) *Endpoint {
 	e := &Endpoint{
-		cfg:  cfg,
-		role: role,
-		parser: frame.NewParser(frame.Rules{
-			Masked:       role == Server,
-			MaxMessage:   cfg.MaxMessage,
-			MaxFragments: cfg.MaxFragments,
-			MaxEmpty:     cfg.MaxEmpty,
-		}),
+		cfg:       cfg,
+		role:      role,
 		beats:     cfg.TextBeat,
 		responder: control.Responder{Mode: cfg.Pong},
 		limit:     control.NewLimit(cfg.ControlRate),
 	}
+	e.parser = frame.NewParser(e.rules(false))
 	e.plain = role == Server && cfg.MaxFrame <= 0 && e.limit == nil
 	e.out.buffers = cfg.Buffers
 	if e.out.buffers == nil {
@@ -110,6 +108,17 @@ func New(role Role, cfg *Config) *Endpoint {
 	}
 	e.msg.buffers = e.out.buffers
 	return e
+}
+
+// rules are those for what the peer sends.
+func (e *Endpoint) rules(compression bool) frame.Rules {
+	return frame.Rules{
+		Masked:       e.role == Server,
+		Compression:  compression,
+		MaxMessage:   e.cfg.MaxMessage,
+		MaxFragments: e.cfg.MaxFragments,
+		MaxEmpty:     e.cfg.MaxEmpty,
+	}
 }
 
 // garbage leaves memory to the garbage collector.

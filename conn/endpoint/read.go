@@ -121,6 +121,12 @@ func (e *Endpoint) Poll() (ev Event, ok bool) {
 		if part.Opcode.IsControl() {
 			return e.controlEvent(part)
 		}
+		if part.Compressed() {
+			if ev, ok = e.gatherCompressed(part); ok {
+				return ev, true
+			}
+			continue
+		}
 		if part.First() && part.Fin() {
 			if e.beats && e.isBeat(part.Opcode, part.Payload) {
 				return Event{Kind: Beat, Data: part.Payload}, true
@@ -169,6 +175,22 @@ func (e *Endpoint) gathered(part frame.Part) (ev Event, ok bool) {
 		return Event{Kind: Beat, Data: ev.Data}, true
 	}
 	return ev, true
+}
+
+// gatherCompressed adds a piece to a compressed message, which is given when it
+// is whole: it has no pieces before.
+func (e *Endpoint) gatherCompressed(part frame.Part) (ev Event, ok bool) {
+	if part.First() && part.Fin() {
+		return e.inflated(part.Opcode, part.Payload), true
+	}
+	if part.First() {
+		e.inPieces = false
+	}
+	e.msg.add(part.Payload, e.parser.Remaining())
+	if !part.Fin() {
+		return Event{}, false
+	}
+	return e.inflated(part.Opcode, e.msg.b), true
 }
 
 func (e *Endpoint) controlEvent(part frame.Part) (Event, bool) {

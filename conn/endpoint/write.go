@@ -34,17 +34,27 @@ func (e *Endpoint) send(typ frame.Opcode, p []byte, fin, borrow bool) error {
 	if e.limit != nil {
 		e.limit.Sent(e.now)
 	}
+	if e.deflate != nil {
+		if ok, err := e.compress(typ, p, fin); ok {
+			return err
+		}
+	}
 	if e.inMessage {
 		typ = frame.Continuation
 	}
+	e.inMessage = !fin
+	return e.sendFrames(byte(typ), p, fin, borrow)
+}
+
+// sendFrames queues a message or a part of one, whose first frame has b0 as its
+// first octet but for FIN, in as many frames as it takes.
+func (e *Endpoint) sendFrames(b0 byte, p []byte, fin, borrow bool) error {
 	for e.cfg.MaxFrame > 0 && len(p) > e.cfg.MaxFrame {
-		if err := e.sendFrame(byte(typ), p[:e.cfg.MaxFrame], borrow); err != nil {
+		if err := e.sendFrame(b0, p[:e.cfg.MaxFrame], borrow); err != nil {
 			return err
 		}
-		typ, p = frame.Continuation, p[e.cfg.MaxFrame:]
+		b0, p = byte(frame.Continuation), p[e.cfg.MaxFrame:]
 	}
-	e.inMessage = !fin
-	b0 := byte(typ)
 	if fin {
 		b0 |= finBit
 	}

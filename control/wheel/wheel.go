@@ -97,13 +97,15 @@ func (w *Wheel) Due(id int32) (due uint32, ok bool) {
 	return e.due, e.prev != unset
 }
 
-// Refine makes ticks shorter: each becomes k.
+// Refine makes ticks shorter: each becomes k. What would be due in more ticks
+// than can be told from the past is due in as many as can.
 func (w *Wheel) Refine(k uint32) {
 	was := w.now
 	w.now *= k
 	for id := range w.entries {
 		if due, ok := w.Due(int32(id)); ok {
-			w.Set(int32(id), w.now+(due-was)*k)
+			left := min(uint64(due-was)*uint64(k), 1<<31-1)
+			w.Set(int32(id), w.now+uint32(left))
 		}
 	}
 }
@@ -116,7 +118,7 @@ func (w *Wheel) Now() uint32 { return w.now }
 
 // Advance moves to a tick, which may be any number of ticks later, and calls
 // due for each entry that has become due, which is not set any more. due may
-// call every method but Advance.
+// call every method but Advance and Refine.
 func (w *Wheel) Advance(now uint32, due func(id int32)) {
 	from := w.now
 	w.now = now // so that what due sets is due after now, and is not missed
