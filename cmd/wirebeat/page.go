@@ -1,6 +1,7 @@
 package main
 
 import (
+	"container/list"
 	"context"
 	"embed"
 	"encoding/json"
@@ -29,6 +30,12 @@ var pageRoutes = []struct{ path, file, contentType string }{
 	{"/log.js", "page/log.js", "text/javascript; charset=utf-8"},
 	{"/chart.js", "page/chart.js", "text/javascript; charset=utf-8"},
 	{"/bytes.js", "page/bytes.js", "text/javascript; charset=utf-8"},
+	{"/peers.css", "page/peers.css", "text/css; charset=utf-8"},
+	{"/peers.js", "page/peers.js", "text/javascript; charset=utf-8"},
+	{"/row.js", "page/row.js", "text/javascript; charset=utf-8"},
+	{"/spark.js", "page/spark.js", "text/javascript; charset=utf-8"},
+	{"/transitions.js", "page/transitions.js", "text/javascript; charset=utf-8"},
+	{"/driver.js", "page/driver.js", "text/javascript; charset=utf-8"},
 	{"/icon.svg", "page/icon.svg", "image/svg+xml"},
 }
 
@@ -56,16 +63,36 @@ const pagePingTimeout = 5 * time.Second
 //	GET  /api/peer?page=ID                      what is known of it
 //
 // Knowing an id is what entitles to use it: it is 128 random bits.
+//
+// Of all connections of the server, which have numbers, it shows the lives, and
+// it can add demo peers (see demoPeer) that can be told how to behave:
+//
+//	GET  /api/peers[?page=ID]                   all connections, their transitions, counters
+//	POST /api/close?peer=N&code=1000&reason=…   close one
+//	POST /api/demo                              connect a demo peer; answers with its number
+//	POST /api/stall?peer=N                      have one neither read nor answer
+//	POST /api/resume?peer=N                     and do so again
+//	POST /api/cut?peer=N                        have one reset its connection
 type page struct {
 	handler     http.Handler
 	pingTimeout time.Duration
 
+	beforeShutdown sync.Once // registers releaseDemos
+
 	mu    sync.Mutex
 	peers map[string]*server.Peer // the open ones that have an id
+	demos map[string]*demoPeer    // by token, also those that are connecting
+	down  bool                    // no demo peer may begin
+	roster
 }
 
 func newPage() *page {
-	p := &page{pingTimeout: pagePingTimeout, peers: make(map[string]*server.Peer)}
+	p := &page{
+		pingTimeout: pagePingTimeout,
+		peers:       make(map[string]*server.Peer),
+		demos:       make(map[string]*demoPeer),
+		roster:      roster{open: make(map[*server.Peer]*list.Element)},
+	}
 	mux := http.NewServeMux()
 	for _, route := range pageRoutes {
 		mux.HandleFunc("GET "+route.path, func(w http.ResponseWriter, r *http.Request) {
@@ -74,8 +101,19 @@ func newPage() *page {
 		})
 	}
 	mux.Handle("POST /api/ping", p.about(p.ping))
-	mux.Handle("POST /api/close", p.about(p.close))
+	mux.HandleFunc("POST /api/close", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("peer") {
+			answering(p.closePeer).ServeHTTP(w, r)
+		} else {
+			p.about(p.close).ServeHTTP(w, r)
+		}
+	})
 	mux.Handle("GET /api/peer", p.about(p.health))
+	mux.Handle("GET /api/peers", answering(p.listPeers))
+	mux.Handle("POST /api/demo", answering(p.startDemo))
+	mux.Handle("POST /api/stall", p.tell((*demoPeer).stall))
+	mux.Handle("POST /api/resume", p.tell((*demoPeer).resume))
+	mux.Handle("POST /api/cut", p.tell((*demoPeer).cut))
 
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -92,30 +130,29 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.handler.ServeHTTP(w, r)
 }
 
-// opened remembers a peer that has an id. An id that is in use stays with the
-// peer that had it first, whose owner would be deceived otherwise.
+// opened remembers a peer. An id that is in use stays with the peer that had it
+// first, whose owner would be deceived otherwise.
 func (p *page) opened(peer *server.Peer) {
 	id, ok := peerID(peer)
-	if !ok {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.peers[id] == nil {
+	p.watch(peer)
+	if ok && p.peers[id] == nil {
 		p.peers[id] = peer
 	}
 }
 
-// closed forgets a peer.
-func (p *page) closed(peer *server.Peer) {
+// closed forgets a peer, some time after it has shown how it ended.
+func (p *page) closed(peer *server.Peer, err error) {
 	id, ok := peerID(peer)
-	if !ok {
-		return
-	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.peers[id] == peer { // not if another had the id first
+	if ok && p.peers[id] == peer { // not if another had the id first
 		delete(p.peers, id)
+	}
+	w := p.unwatch(peer, err)
+	p.mu.Unlock()
+	if w != nil && w.demo != nil {
+		w.demo.cut() // which does not read, perhaps, that it is over
 	}
 }
 
@@ -151,23 +188,27 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.reason }
 
+// answering makes a handler of what returns the answer.
+func answering(do func(r *http.Request, query url.Values) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := do(r, r.URL.Query())
+		answerJSON(w, answer, err)
+	})
+}
+
 // about makes a handler of something to do with the peer of a page. What it
 // returns is the answer.
 func (p *page) about(do func(r *http.Request, query url.Values, peer *server.Peer) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		query := r.URL.Query()
+	return answering(func(r *http.Request, query url.Values) (any, error) {
 		id, ok := pageID(query)
 		if !ok {
-			answerJSON(w, nil, &refusal{http.StatusBadRequest, "page must be an id of 32 lowercase hex digits"})
-			return
+			return nil, &refusal{http.StatusBadRequest, "page must be an id of 32 lowercase hex digits"}
 		}
 		peer := p.find(id)
 		if peer == nil {
-			answerJSON(w, nil, &refusal{http.StatusNotFound, "no open connection has this id"})
-			return
+			return nil, &refusal{http.StatusNotFound, "no open connection has this id"}
 		}
-		answer, err := do(r, query, peer)
-		answerJSON(w, answer, err)
+		return do(r, query, peer)
 	})
 }
 

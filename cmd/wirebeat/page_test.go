@@ -70,7 +70,8 @@ func visit(t *testing.T, addr, query string) *conn.Conn {
 	require.Equal(t, http.StatusSwitchingProtocols, resp.StatusCode)
 	early, err := br.Peek(br.Buffered())
 	require.NoError(t, err)
-	c := conn.New(nc, conn.Start{Role: endpoint.Client, Received: early}, nil)
+	c, err := conn.New(nc, conn.Start{Role: endpoint.Client, Received: early}, nil)
+	require.NoError(t, err)
 	t.Cleanup(func() { c.CloseNow() })
 	// Once an echo is back, the server has called opened.
 	require.NoError(t, c.Write(pageContext(t), conn.Text, []byte("here")))
@@ -204,7 +205,10 @@ func TestPageMethods(t *testing.T) {
 		{"HEAD", "/api/peer" + query, 200, ""},
 		{"GET", "/api", 404, ""},
 		{"GET", "/api/", 404, ""},
-		{"POST", "/api/peers", 404, ""},
+		{"POST", "/api/peers", 405, "GET, HEAD"},
+		{"GET", "/api/demo", 405, "POST"},
+		{"GET", "/api/stall?peer=1", 405, "POST"},
+		{"GET", "/api/cut?peer=1", 405, "POST"},
 		{"GET", "/page.go", 404, ""},
 		{"GET", "/index.html", 404, ""},
 		{"GET", "/page/index.html", 404, ""},
@@ -380,8 +384,8 @@ func pageServer(t *testing.T) (p *page, addr string, closed chan struct{}) {
 		Events: server.Events{
 			Open:    p.opened,
 			Message: echo,
-			Close: func(peer *server.Peer, _ error) {
-				p.closed(peer)
+			Close: func(peer *server.Peer, err error) {
+				p.closed(peer, err)
 				closed <- struct{}{}
 			},
 		},

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -45,34 +44,82 @@ func command(args ...string) (code int, stdout, stderr string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // whatever starts ends at once
 	var out, err output
-	code = run(ctx, args, &out, &err)
+	code = run(ctx, args, strings.NewReader(""), &out, &err)
 	return code, out.String(), err.String()
+}
+
+// program is a command line that runs.
+type program struct {
+	stdout, stderr output
+	stop           context.CancelFunc // is what SIGINT and SIGTERM do
+	code           chan int
+}
+
+// launch runs a command line until the test ends at the latest.
+func launch(t *testing.T, stdin io.Reader, args ...string) *program {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &program{stop: cancel, code: make(chan int, 1)}
+	go func() { p.code <- run(ctx, args, stdin, &p.stdout, &p.stderr) }()
+	t.Cleanup(func() {
+		cancel()
+		<-p.code
+	})
+	return p
+}
+
+// wait waits for its end and returns its exit code.
+func (p *program) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case code := <-p.code:
+		p.code <- code // for the cleanup
+		return code
+	case <-time.After(patience):
+		require.FailNow(t, "it does not end", "stdout: %s\nstderr: %s", &p.stdout, &p.stderr)
+	}
+	return -1
+}
+
+// end ends it and returns its exit code.
+func (p *program) end(t *testing.T) int {
+	t.Helper()
+	p.stop()
+	return p.wait(t)
+}
+
+// says waits until stdout has a text.
+func (p *program) says(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(p.stdout.String(), text) || len(p.code) > 0 }, patience, time.Millisecond)
+	require.Contains(t, p.stdout.String(), text, "stderr: %s", &p.stderr)
+}
+
+// fails asserts that it ends with a failure that one line on stderr tells of.
+func (p *program) fails(t *testing.T, says string) {
+	t.Helper()
+	require.Equal(t, 1, p.wait(t), "%s", &p.stderr)
+	requireLine(t, p.stderr.String(), says)
+}
+
+// requireLine asserts that stderr is one line, which says something.
+func requireLine(t *testing.T, stderr, says string) {
+	t.Helper()
+	require.Regexp(t, `^wirebeat: \PC+\n$`, stderr)
+	require.Contains(t, stderr, says)
 }
 
 // served is a "wirebeat serve" that runs.
 type served struct {
-	addr   string
-	line   string // what it printed
-	stdout *output
-	stderr *output
-	stop   context.CancelFunc
-	code   chan int
+	*program
+	addr string
+	line string // what it printed
 }
 
 // start starts one on a free port.
 func start(t *testing.T, args ...string) *served {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &served{stdout: &output{}, stderr: &output{}, stop: cancel, code: make(chan int, 1)}
-	go func() {
-		s.code <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), s.stdout, s.stderr)
-	}()
-	require.Eventually(t, func() bool { return strings.HasSuffix(s.stdout.String(), "\n") || len(s.code) > 0 }, patience, time.Millisecond)
-	require.Empty(t, s.code, "%s", s.stderr)
-	t.Cleanup(func() {
-		cancel()
-		<-s.code
-	})
+	s := &served{program: launch(t, nil, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)}
+	s.says(t, "\n")
 	s.line = s.stdout.String()
 	_, rest, ok := strings.Cut(s.line, "://")
 	require.True(t, ok, s.line)
@@ -80,96 +127,103 @@ func start(t *testing.T, args ...string) *served {
 	return s
 }
 
-// end ends it and returns its exit code.
-func (s *served) end(t *testing.T) int {
-	t.Helper()
-	s.stop()
-	select {
-	case code := <-s.code:
-		s.code <- code // for the cleanup
-		return code
-	case <-time.After(patience):
-		require.FailNow(t, "it does not end")
-	}
-	return -1
-}
-
-const handshake = "GET /some/path HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+const opening = "GET /some/path HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 
-// client is a peer of raw bytes.
-type client struct {
+// peer speaks raw bytes.
+type peer struct {
 	t  *testing.T
 	nc net.Conn
 	r  *bufio.Reader
 }
 
-func dial(t *testing.T, addr string) *client {
+func dial(t *testing.T, addr string) *peer {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	return talk(t, nc)
 }
 
-func dialTLS(t *testing.T, addr string) *client {
+func dialTLS(t *testing.T, addr string) *peer {
 	t.Helper()
 	nc, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
 	require.NoError(t, err)
 	return talk(t, nc)
 }
 
-func talk(t *testing.T, nc net.Conn) *client {
+func talk(t *testing.T, nc net.Conn) *peer {
 	t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(patience))
-	return &client{t, nc, bufio.NewReader(nc)}
+	return &peer{t, nc, bufio.NewReader(nc)}
 }
 
-// connect dials and shakes hands.
-func connect(t *testing.T, addr string) *client {
+// join dials and shakes hands.
+func join(t *testing.T, addr string) *peer {
 	t.Helper()
 	c := dial(t, addr)
-	c.send(handshake, "\r\n")
+	c.send(opening, "\r\n")
 	require.Equal(t, 101, c.response().StatusCode)
 	return c
 }
 
-func (c *client) send(parts ...string) {
+func (c *peer) send(parts ...string) {
 	c.t.Helper()
 	_, err := io.WriteString(c.nc, strings.Join(parts, ""))
 	require.NoError(c.t, err)
 }
 
-func (c *client) response() *http.Response {
+func (c *peer) response() *http.Response {
 	c.t.Helper()
 	r, err := http.ReadResponse(c.r, nil)
 	require.NoError(c.t, err)
 	return r
 }
 
-// frame reads the next frame; ok is false at the end.
-func (c *client) frame() (h frame.Header, payload string, ok bool) {
+// frame reads the next frame that is no ping, as those come when they like; ok
+// is false at the end.
+func (c *peer) frame() (h frame.Header, payload string, ok bool) {
 	c.t.Helper()
+	h, payload, err := c.read()
+	for err == nil && h.Opcode == frame.Ping {
+		h, payload, err = c.read()
+	}
+	if err == io.EOF {
+		return h, "", false
+	}
+	require.NoError(c.t, err)
+	return h, payload, true
+}
+
+// read reads the next frame. The error is io.EOF at the end.
+func (c *peer) read() (h frame.Header, payload string, err error) {
 	for n := 2; ; n++ {
 		head, err := c.r.Peek(n)
-		if errors.Is(err, io.EOF) && len(head) == 0 {
-			return h, "", false
+		if err == io.EOF && len(head) > 0 {
+			err = io.ErrUnexpectedEOF
 		}
-		require.NoError(c.t, err)
+		if err != nil {
+			return h, "", err
+		}
 		size := 0
-		h, size, err = frame.ParseHeader(head)
-		require.NoError(c.t, err)
+		if h, size, err = frame.ParseHeader(head); err != nil {
+			return h, "", err
+		}
 		if size > 0 {
 			c.r.Discard(size)
 			break
 		}
 	}
 	b := make([]byte, h.Length)
-	_, err := io.ReadFull(c.r, b)
-	require.NoError(c.t, err)
-	return h, string(b), true
+	if _, err := io.ReadFull(c.r, b); err != nil {
+		return h, "", io.ErrUnexpectedEOF
+	}
+	if h.Masked {
+		frame.Mask(b, h.Key, 0)
+	}
+	return h, string(b), nil
 }
 
-func (c *client) expect(op frame.Opcode, payload string) {
+func (c *peer) expect(op frame.Opcode, payload string) {
 	c.t.Helper()
 	h, got, ok := c.frame()
 	require.True(c.t, ok, "the end came")
@@ -178,7 +232,7 @@ func (c *client) expect(op frame.Opcode, payload string) {
 }
 
 // expectClose reads a Close frame, answers it, and closes.
-func (c *client) expectClose(code frame.CloseCode, reason string) {
+func (c *peer) expectClose(code frame.CloseCode, reason string) {
 	c.t.Helper()
 	want := string(frame.AppendClose(nil, code, reason))
 	c.expect(frame.Close, want)
@@ -200,5 +254,5 @@ func masked(b0 byte, payload string) string {
 	return string(b)
 }
 
-func text(s string) string { return masked(0x81, s) }
-func ping(s string) string { return masked(0x89, s) }
+func text(s string) string      { return masked(0x81, s) }
+func pingFrame(s string) string { return masked(0x89, s) }

@@ -5,13 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/wirebeat/wirebeat/conn"
@@ -28,16 +26,6 @@ type serveConfig struct {
 	tlsCert, tlsKey string
 	verbose         bool
 	options         server.Options
-}
-
-// list is a flag that may be given several times.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-func (l *list) Set(v string) error {
-	*l = append(*l, v)
-	return nil
 }
 
 // pongMode is a flag of one of the pong modes.
@@ -57,9 +45,7 @@ func (m *pongMode) Set(v string) error {
 
 func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 	c := &serveConfig{}
-	f := flag.NewFlagSet("wirebeat serve", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.Usage = func() {}
+	f := newFlags("serve [flags]", "An echo server, with a page at / for a browser.", stdout, stderr)
 	f.StringVar(&c.listen, "listen", "127.0.0.1:9001", "`address` to listen on; port 0 takes a free one")
 	engine := f.String("engine", "goroutine", "what runs the connections: goroutine or reactor")
 	compression := f.Bool("compression", true, "permessage-deflate")
@@ -68,31 +54,19 @@ func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 	pingTimeout := f.Duration("ping-timeout", 0, "time without input after a ping until the peer is dead; negative = off")
 	f.Var((*pongMode)(&c.options.Conn.Pong), "pong", "which pings are answered: auto, strict or coalesce")
 	f.IntVar(&c.options.Conn.ControlRate, "control-rate", 0, "control frames a second that a peer may send; 0 = no limit")
-	f.Var((*list)(&c.options.Origins), "origin", "`pattern` of pages that may connect, beside those of the same host (repeatable)")
-	f.Var((*list)(&c.options.Subprotocols), "subprotocol", "`name` of a subprotocol to accept (repeatable)")
+	f.Var((*repeated)(&c.options.Origins), "origin", "`pattern` of pages that may connect, beside those of the same host (repeatable)")
+	f.Var((*repeated)(&c.options.Subprotocols), "subprotocol", "`name` of a subprotocol to accept (repeatable)")
 	textHeartbeat := f.Bool("text-heartbeat", false, `answer the text message "ping" with "pong"`)
 	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
 	f.StringVar(&c.tlsKey, "tls-key", "", "key `file` (PEM)")
 	f.BoolVar(&c.verbose, "v", false, "log each connection")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(stdout, "wirebeat serve [flags]\n\nAn echo server, with a page at / for a browser.\n\n")
-			f.SetOutput(stdout)
-			f.PrintDefaults()
-			return nil, err
-		}
-		fmt.Fprintln(stderr, "wirebeat serve --help lists the flags")
-		return nil, errUsage // the flag package has said why
+	if _, err := f.parse(args); err != nil {
+		return nil, err
 	}
-	if f.NArg() > 0 {
-		return nil, misuse("serve takes no argument %q", f.Arg(0))
-	}
-	given := make(map[string]bool)
-	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	switch {
-	case given["ping-interval"] && *pingInterval >= 0: // off is what this build does
+	case f.given("ping-interval") && *pingInterval >= 0: // off is what this build does
 		return nil, unsupported("--ping-interval")
-	case given["ping-timeout"] && *pingTimeout >= 0:
+	case f.given("ping-timeout") && *pingTimeout >= 0:
 		return nil, unsupported("--ping-timeout")
 	case *textHeartbeat:
 		return nil, unsupported("--text-heartbeat")
@@ -100,7 +74,7 @@ func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 		return nil, unsupported("--engine reactor")
 	case *engine != "goroutine":
 		return nil, misuse("--engine must be goroutine or reactor, not %q", *engine)
-	case given["compression"] && *compression:
+	case f.given("compression") && *compression:
 		return nil, unsupported("--compression=true")
 	case *maxMessage <= 0:
 		return nil, misuse("--max-message must be at least 1")
@@ -168,6 +142,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // requests that ask for no WebSocket.
 func newEcho(options server.Options, log *slog.Logger) *server.Server {
 	page := newPage()
+	page.conn = options.Conn
 	options.KeepRequest = true
 	return &server.Server{
 		Options:  options,
@@ -187,8 +162,9 @@ func newEcho(options server.Options, log *slog.Logger) *server.Server {
 			},
 			Close: func(p *server.Peer, err error) {
 				log.Info("close", "remote", p.RemoteAddr(), "cause", err)
-				page.closed(p)
+				page.closed(p, err)
 			},
+			Hooks: page.hooks(),
 		},
 	}
 }

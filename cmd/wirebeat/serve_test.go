@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,12 +9,9 @@ import (
 	"fmt"
 	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,7 +23,7 @@ import (
 func TestServeEchoesAtEveryPathAndSaysWhere(t *testing.T) {
 	s := start(t)
 	require.Regexp(t, `^listening on ws://127\.0\.0\.1:[1-9][0-9]*/\n$`, s.line)
-	c := connect(t, s.addr)
+	c := join(t, s.addr)
 	c.send(text("Grüße"), masked(0x82, "\x00\xff"), masked(0x01, "in "), masked(0x80, "parts"), text(""))
 	c.expect(frame.Text, "Grüße")
 	c.expect(frame.Binary, "\x00\xff")
@@ -41,7 +37,7 @@ func TestServeEchoesAtEveryPathAndSaysWhere(t *testing.T) {
 
 func TestServeEndsWithAClose1001ForEveryPeer(t *testing.T) {
 	s := start(t)
-	a, b := connect(t, s.addr), connect(t, s.addr)
+	a, b := join(t, s.addr), join(t, s.addr)
 	began := time.Now()
 	s.stop()
 	a.expectClose(1001, "")
@@ -55,41 +51,11 @@ func TestServeWaitsFiveSecondsForAPeerThatDoesNotAnswer(t *testing.T) {
 		t.Skip("takes five seconds")
 	}
 	s := start(t)
-	c := connect(t, s.addr)
+	c := join(t, s.addr)
 	began := time.Now()
 	require.Zero(t, s.end(t))
 	require.InDelta(t, 5, time.Since(began).Seconds(), 1)
 	c.expect(frame.Close, "\x03\xe9")
-}
-
-func TestASignalEndsTheProgramWithoutAFailure(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("has no SIGTERM")
-	}
-	program := filepath.Join(t.TempDir(), "wirebeat")
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
-		t.Run(signal.String(), func(t *testing.T) {
-			cmd := exec.Command(program, "serve", "--listen", "127.0.0.1:0")
-			stdout, err := cmd.StdoutPipe()
-			require.NoError(t, err)
-			require.NoError(t, cmd.Start())
-			defer cmd.Process.Kill()
-			line, err := bufio.NewReader(stdout).ReadString('\n')
-			require.NoError(t, err)
-			addr := strings.TrimSuffix(strings.TrimPrefix(line, "listening on ws://"), "/\n")
-			c := connect(t, addr)
-			c.send(text("x"))
-			c.expect(frame.Text, "x")
-			require.NoError(t, cmd.Process.Signal(signal))
-			c.expectClose(1001, "")
-			require.NoError(t, cmd.Wait(), "exit 0")
-		})
-	}
-	out, err = exec.Command(program, "serve", "--nonsense").CombinedOutput()
-	require.Error(t, err, "%s", out)
-	require.Equal(t, 2, err.(*exec.ExitError).ExitCode())
 }
 
 // The answers to pings that arrive in one segment show the mode.
@@ -97,10 +63,10 @@ func TestThePongModesAreSeenOnTheWire(t *testing.T) {
 	for mode, want := range map[string]int{"auto": 17, "strict": 20, "coalesce": 1} {
 		t.Run(mode, func(t *testing.T) {
 			s := start(t, "--pong", mode)
-			c := connect(t, s.addr)
+			c := join(t, s.addr)
 			var b strings.Builder
 			for i := range 20 {
-				b.WriteString(ping(strconv.Itoa(i)))
+				b.WriteString(pingFrame(strconv.Itoa(i)))
 			}
 			c.send(b.String())
 			last := ""
@@ -121,7 +87,7 @@ func TestThePongModesAreSeenOnTheWire(t *testing.T) {
 }
 
 func TestMaxMessageIsTheLargestMessage(t *testing.T) {
-	c := connect(t, start(t, "--max-message", "10").addr)
+	c := join(t, start(t, "--max-message", "10").addr)
 	c.send(text("0123456789"), masked(0x82, "0123456789a"))
 	c.expect(frame.Text, "0123456789")
 	h, payload, _ := c.frame()
@@ -130,8 +96,8 @@ func TestMaxMessageIsTheLargestMessage(t *testing.T) {
 }
 
 func TestControlRateEndsAFlood(t *testing.T) {
-	c := connect(t, start(t, "--control-rate", "1").addr)
-	c.send(strings.Repeat(ping("x"), 40))
+	c := join(t, start(t, "--control-rate", "1").addr)
+	c.send(strings.Repeat(pingFrame("x"), 40))
 	h, payload, ok := c.frame()
 	for ok && h.Opcode == frame.Pong {
 		h, payload, ok = c.frame()
@@ -158,7 +124,7 @@ func TestOriginAllowsPagesOfOtherHosts(t *testing.T) {
 	for i, test := range tests {
 		t.Run(fmt.Sprint(i, " ", test.origin), func(t *testing.T) {
 			c := dial(t, test.s.addr)
-			r := handshake
+			r := opening
 			if test.origin != "" {
 				r += "Origin: " + test.origin + "\r\n"
 			}
@@ -172,14 +138,14 @@ func TestSubprotocolNamesWhatIsSpoken(t *testing.T) {
 	s := start(t, "--subprotocol", "v2", "--subprotocol", "v1")
 	for offer, want := range map[string]string{"v1, v2": "v2", "v1": "v1", "v3": ""} {
 		c := dial(t, s.addr)
-		c.send(handshake, "Sec-WebSocket-Protocol: "+offer+"\r\n\r\n")
+		c.send(opening, "Sec-WebSocket-Protocol: "+offer+"\r\n\r\n")
 		require.Equal(t, want, c.response().Header.Get("Sec-WebSocket-Protocol"))
 	}
 }
 
 func TestVerboseLogsEachConnection(t *testing.T) {
 	s := start(t, "-v")
-	c := connect(t, s.addr)
+	c := join(t, s.addr)
 	c.send(masked(0x88, ""))
 	c.expectClose(1005, "")
 	require.Zero(t, s.end(t))
@@ -190,7 +156,7 @@ func TestVerboseLogsEachConnection(t *testing.T) {
 
 func TestCompressionMayBeTurnedOff(t *testing.T) {
 	c := dial(t, start(t, "--compression=false").addr)
-	c.send(handshake, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+	c.send(opening, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
 	r := c.response()
 	require.Equal(t, 101, r.StatusCode)
 	require.Empty(t, r.Header["Sec-Websocket-Extensions"])
@@ -198,7 +164,7 @@ func TestCompressionMayBeTurnedOff(t *testing.T) {
 
 func TestAnEchoLargerThanTheOutputLimitIsWhole(t *testing.T) {
 	s := start(t, "--max-message", "20000000")
-	c := connect(t, s.addr)
+	c := join(t, s.addr)
 	want := strings.Repeat("0123456789abcdef", 1<<20)
 	const n = 3
 	go func() {
@@ -219,12 +185,12 @@ func TestACertificateMakesItTLS(t *testing.T) {
 	s := start(t, "--tls-cert", cert, "--tls-key", key)
 	require.Regexp(t, `^listening on wss://127\.0\.0\.1:[1-9][0-9]*/\n$`, s.line)
 	c := dialTLS(t, s.addr)
-	c.send(handshake, "Origin: https://example.com\r\n\r\n", text("x"))
+	c.send(opening, "Origin: https://example.com\r\n\r\n", text("x"))
 	require.Equal(t, 101, c.response().StatusCode)
 	c.expect(frame.Text, "x")
 
 	plain := dialTLS(t, s.addr)
-	plain.send(handshake, "Origin: http://example.com\r\n\r\n")
+	plain.send(opening, "Origin: http://example.com\r\n\r\n")
 	require.Equal(t, 403, plain.response().StatusCode)
 
 	s.stop()

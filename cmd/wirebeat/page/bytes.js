@@ -32,3 +32,10 @@ export function millis(ms) {
 export function micros(us) {
   return us < 1000 ? `${us} µs` : millis(us / 1000);
 }
+
+/** A time of some seconds or more, in milliseconds. */
+export function seconds(ms) {
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 119_500) return `${Math.round(ms / 1000)} s`;
+  return ms < 7_170_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+}

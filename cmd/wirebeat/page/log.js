@@ -89,7 +89,8 @@ function decode({ bytes, more }) {
   return text.replace(/[\0-\x08\x0b-\x1f]/g, c => String.fromCharCode(0x2400 + c.charCodeAt(0)));
 }
 
-function clock(t) {
+/** A time of day, to the millisecond. */
+export function clock(t) {
   const two = n => String(n).padStart(2, "0");
   return `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}.${String(t.getMilliseconds()).padStart(3, "0")}`;
 }

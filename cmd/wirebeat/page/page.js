@@ -16,7 +16,7 @@ const codeNames = {
 };
 
 let socket = null; // the one connection, until its close event
-let id = newId(); // of that connection, or of the next
+export let id = newId(); // of that connection, or of the next
 let unanswered = []; // beginnings of sent messages whose echo has not come, oldest first
 let closing = ""; // who started the closing handshake, as far as the page knows
 
