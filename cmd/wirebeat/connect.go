@@ -50,12 +50,13 @@ func parseConnect(args []string, stdout, stderr io.Writer) (*connectConfig, erro
 		return nil, err
 	}
 	c.url = arguments[0]
+	if *compression {
+		c.options.Conn.Compression = &conn.Compression{}
+	}
 	if c.options.Header, err = parseHeader(header); err != nil {
 		return nil, err
 	}
 	switch {
-	case *compression:
-		return nil, unsupported("--compression")
 	case *reconnect:
 		return nil, unsupported("--reconnect")
 	case c.options.Conn.MaxMessage <= 0:

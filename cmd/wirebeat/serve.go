@@ -50,13 +50,13 @@ func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 	engine := f.String("engine", "goroutine", "what runs the connections: goroutine or reactor")
 	compression := f.Bool("compression", true, "permessage-deflate")
 	maxMessage := f.Int64("max-message", 1<<20, "largest message accepted, in `bytes`")
-	pingInterval := f.Duration("ping-interval", 0, "time without input after which a peer is pinged; negative = off")
-	pingTimeout := f.Duration("ping-timeout", 0, "time without input after a ping until the peer is dead; negative = off")
+	f.DurationVar(&c.options.Conn.PingInterval, "ping-interval", control.DefaultInterval, "time without input after which a peer is pinged; negative = off")
+	f.DurationVar(&c.options.Conn.PingTimeout, "ping-timeout", control.DefaultTimeout, "time without input after a ping until the peer is dead; negative = off")
 	f.Var((*pongMode)(&c.options.Conn.Pong), "pong", "which pings are answered: auto, strict or coalesce")
 	f.IntVar(&c.options.Conn.ControlRate, "control-rate", 0, "control frames a second that a peer may send; 0 = no limit")
 	f.Var((*repeated)(&c.options.Origins), "origin", "`pattern` of pages that may connect, beside those of the same host (repeatable)")
 	f.Var((*repeated)(&c.options.Subprotocols), "subprotocol", "`name` of a subprotocol to accept (repeatable)")
-	textHeartbeat := f.Bool("text-heartbeat", false, `answer the text message "ping" with "pong"`)
+	f.BoolVar(&c.options.Conn.TextHeartbeat, "text-heartbeat", false, `answer the text message "ping" with "pong"`)
 	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
 	f.StringVar(&c.tlsKey, "tls-key", "", "key `file` (PEM)")
 	f.BoolVar(&c.verbose, "v", false, "log each connection")
@@ -64,18 +64,10 @@ func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 		return nil, err
 	}
 	switch {
-	case f.given("ping-interval") && *pingInterval >= 0: // off is what this build does
-		return nil, unsupported("--ping-interval")
-	case f.given("ping-timeout") && *pingTimeout >= 0:
-		return nil, unsupported("--ping-timeout")
-	case *textHeartbeat:
-		return nil, unsupported("--text-heartbeat")
 	case *engine == "reactor":
 		return nil, unsupported("--engine reactor")
 	case *engine != "goroutine":
 		return nil, misuse("--engine must be goroutine or reactor, not %q", *engine)
-	case f.given("compression") && *compression:
-		return nil, unsupported("--compression=true")
 	case *maxMessage <= 0:
 		return nil, misuse("--max-message must be at least 1")
 	case c.options.Conn.ControlRate < 0:
@@ -84,6 +76,9 @@ func parseServe(args []string, stdout, stderr io.Writer) (*serveConfig, error) {
 		return nil, misuse("--tls-cert and --tls-key belong together")
 	}
 	c.options.Conn.MaxMessage = *maxMessage
+	if *compression {
+		c.options.Conn.Compression = &conn.Compression{}
+	}
 	return c, nil
 }
 
@@ -98,6 +93,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	c.options.Log = log
+	c.options.Conn.Hooks = conn.LogHooks(log)
 
 	var tlsConfig *tls.Config
 	if c.tlsCert != "" {
