@@ -49,7 +49,7 @@ func newPlayer(a agent, base string) (*player, error) {
 		return nil, err
 	}
 	p := &player{name: a.name, base: base, echo: echo, options: client.Options{
-		Conn:  conn.Options{MaxMessage: agentMaxMessage, Pong: mode},
+		Conn:  conn.Options{MaxMessage: agentMaxMessage, Pong: mode, Compression: &conn.Compression{}},
 		Proxy: client.NoProxy,
 		// The server does one thing at a time and answers when it is done, for example with its report.
 		HandshakeTimeout: -1,

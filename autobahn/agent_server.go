@@ -27,7 +27,7 @@ func startServerAgent(entry, pong string) (addr string, stop func(), err error) 
 	if err != nil {
 		return "", nil, err
 	}
-	opts := server.Options{Conn: conn.Options{MaxMessage: agentMaxMessage, Pong: mode}}
+	opts := server.Options{Conn: conn.Options{MaxMessage: agentMaxMessage, Pong: mode, Compression: &conn.Compression{}}}
 	var srv *server.Server
 	if entry == entryNetHTTP {
 		srv = server.Handler(&opts, echo).(*server.Server)

@@ -17,7 +17,7 @@ const (
 type Rules struct {
 	Masked       bool  // the peer is a client, which MUST mask; a server MUST NOT
 	Compression  bool  // RSV1 marks the first frame of a compressed message (RFC 7692 §6)
-	MaxMessage   int64 // payload bytes of a message as they stand on the wire
+	MaxMessage   int64 // payload bytes of a message; compressed, it may have 1/64 and 1 KiB more
 	MaxFragments int64 // frames of a message
 	MaxEmpty     int64 // frames of a message that carry nothing
 }
@@ -121,6 +121,10 @@ func limit(v, def int64, most uint64) uint64 {
 	}
 	return min(uint64(v), most)
 }
+
+// compressedLimit is the size that a message of a size may have when it is
+// compressed and does not compress: more by the headers of stored blocks.
+func compressedLimit(size uint64) uint64 { return size + size/64 + 1<<10 }
 
 func (p *Parser) betweenMessages() {
 	p.message = Continuation
@@ -340,7 +344,7 @@ func (p *Parser) beginData(b0 byte, length uint64) *ProtocolError {
 	}
 	// Both are below 2⁶³, so the sum does not wrap.
 	p.size += length
-	if p.size > p.rules.maxMessage {
+	if p.size > p.rules.maxMessage && (p.flags&partCompressed == 0 || p.size > compressedLimit(p.rules.maxMessage)) {
 		return errTooBig
 	}
 	p.fragments++

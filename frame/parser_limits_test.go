@@ -159,3 +159,20 @@ func TestAnnouncedLengthsAllocateNothing(t *testing.T) {
 		}
 	}))
 }
+
+// What does not compress grows a little when it is compressed all the same.
+func TestACompressedMessageMayBeALittleOverTheLimit(t *testing.T) {
+	const limit = 64 << 10
+	for extra, legal := range map[int]bool{0: true, 1: true, limit/64 + 1<<10: true, limit/64 + 1<<10 + 1: false} {
+		for _, b0 := range []byte{0x82, 0xc2} {
+			p := frame.NewParser(frame.Rules{Compression: true, MaxMessage: limit})
+			size := limit + extra
+			_, _, err := p.Next([]byte{b0, 127, 0, 0, 0, 0, byte(size >> 24), byte(size >> 16), byte(size >> 8), byte(size)})
+			if legal && (b0 == 0xc2 || extra == 0) {
+				require.NoError(t, err, extra)
+			} else {
+				require.Error(t, err, extra)
+			}
+		}
+	}
+}

@@ -237,7 +237,11 @@ func model(r frame.Rules, in []byte) outcome {
 			if length == 0 {
 				empty++
 			}
-			if size > maxMessage || fragments > maxFragments || empty > maxEmpty {
+			most := maxMessage
+			if compressed {
+				most += maxMessage/64 + 1024
+			}
+			if size > most || fragments > maxFragments || empty > maxEmpty {
 				return fail(1009, pos+n)
 			}
 		}
