@@ -93,6 +93,7 @@ func explained(ctx context.Context, err error, stderr *bytes.Buffer) error {
 // process is a command that goes on until it is told to end.
 type process struct {
 	cmd    *exec.Cmd
+	stdin  io.Closer
 	lines  chan string   // of its standard output
 	ended  chan struct{} // closed when it has
 	err    error         // of the process, once it has ended
@@ -100,15 +101,16 @@ type process struct {
 }
 
 // start starts a command that is killed when the test ends, if it still runs.
-// Its standard input stays open for as long as we live.
+// Its standard input stays open until somebody closes it.
 func (c command) start(t *testing.T, files ...*os.File) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd, _ := c.prepare(ctx)
 	p := &process{cmd: cmd, lines: make(chan string, 100), ended: make(chan struct{}), stderr: &transcript{}}
 	cmd.Stderr, cmd.ExtraFiles = p.stderr, files
-	_, err := cmd.StdinPipe()
+	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
+	p.stdin = stdin
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

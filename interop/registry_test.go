@@ -11,20 +11,23 @@ type peer struct {
 	// needs installed: it is called with "client" and a file of cases. It is
 	// nil for peers that are driven otherwise.
 	client func() (command, error)
+	// server returns the program that is a server, called with "server" and the
+	// subprotocols that it speaks. It is nil for peers that are none.
+	server func() (command, error)
 }
 
 // registry has the peers in the order of the table.
 var registry = []*peer{
-	{name: "ws", client: inNode("ws")},
-	{name: "Bun", client: inBun("bun")},
-	{name: "Deno", client: inDeno("deno")},
-	{name: "websockets", client: inPython("websockets")},
-	{name: "aiohttp", client: inPython("aiohttp")},
-	{name: "gorilla", client: inGo("gorilla")},
-	{name: "coder", client: inGo("coder")},
-	{name: "gws", client: inGo("gws")},
-	{name: "gobwas", client: inGo("gobwas")},
-	{name: "tokio-tungstenite", client: inRust},
+	{name: "ws", client: inNode("ws"), server: inNode("ws")},
+	{name: "Bun", client: inBun("bun"), server: inBun("bun")},
+	{name: "Deno", client: inDeno("deno"), server: inDeno("deno")},
+	{name: "websockets", client: inPython("websockets"), server: inPython("websockets")},
+	{name: "aiohttp", client: inPython("aiohttp"), server: inPython("aiohttp")},
+	{name: "gorilla", client: inGo("gorilla"), server: inGo("gorilla")},
+	{name: "coder", client: inGo("coder"), server: inGo("coder")},
+	{name: "gws", client: inGo("gws"), server: inGo("gws")},
+	{name: "gobwas", client: inGo("gobwas"), server: inGo("gobwas")},
+	{name: "tokio-tungstenite", client: inRust, server: inRust},
 	{name: curlName},
 	{name: chromiumName},
 	{name: pageName},

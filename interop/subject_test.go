@@ -57,6 +57,9 @@ type digest struct {
 
 func digestOf(typ conn.Type, p []byte) digest { return digest{typ, len(p), sha256.Sum256(p)} }
 
+// line is how a foreign server tells it.
+func (d digest) line() string { return fmt.Sprintf("%v %d %x", d.typ, d.size, d.sum) }
+
 func (d digest) String() string {
 	return fmt.Sprintf("%v of %d bytes (%x…)", d.typ, d.size, d.sum[:4])
 }

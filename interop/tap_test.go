@@ -2,16 +2,19 @@ package interop
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wirebeat/wirebeat/frame"
+	"github.com/wirebeat/wirebeat/interop/catalogue"
 )
 
 // tap is a port that leads to our server and keeps what passes through: the
@@ -127,6 +130,29 @@ func (t *tap) find(target string) (found []*wire) {
 		w.mu.Unlock()
 	}
 	return found
+}
+
+// only returns the one connection of a case, once it is closed.
+func (t *tap) only(c *catalogue.Case) (*wire, error) {
+	wires := t.find(c.Target())
+	if len(wires) != 1 {
+		return nil, fmt.Errorf("%d connections at the tap", len(wires))
+	}
+	select {
+	case <-wires[0].closed:
+		return wires[0], nil
+	case <-time.After(patience):
+		return nil, errors.New("the transport was not closed")
+	}
+}
+
+// frames returns the frames of the one connection of a case.
+func (t *tap) frames(c *catalogue.Case) (in, out []seenFrame, err error) {
+	w, err := t.only(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.frames()
 }
 
 // answer is the first line of what answered the request.

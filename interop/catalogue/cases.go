@@ -31,7 +31,7 @@ func Cases(origin string) []Case {
 		{Name: "a hundred messages at once", Verb: Burst, Count: 100},
 		// Within é and 🎉, and late enough for those that cut at 128 KiB.
 		{Name: "fragments to the server", Verb: Fragments, Text: mixed, Repeat: 30_000, Splits: []int{100_002, 100_002, 200_008}},
-		{Name: "fragments to the client", Verb: Reassemble, Text: mixed, Repeat: 4_000},
+		{Name: "fragments to the client", Verb: Reassemble, Text: mixed, Repeat: 40_000},
 		{Name: "ping to the server", Verb: Ping, Text: "größer", Count: 1},
 		{Name: "ten pings to the server", Verb: Ping, Text: strings.Repeat("p", 120), Count: 10},
 		{Name: "ping to the client", Verb: Pinged, Count: 1},

@@ -9,11 +9,12 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/wirebeat/wirebeat/interop/catalogue"
 	"github.com/wirebeat/wirebeat/interop/peers/runner"
 )
 
 func main() {
-	runner.Main(&runner.Library{Module: "github.com/coder/websocket", Dial: dial, OwnPings: true})
+	runner.Main(&runner.Library{Module: "github.com/coder/websocket", Dial: dial, OwnPings: true, Accept: accept, OwnOrigins: true})
 }
 
 func dial(ctx context.Context, url string, offer []string, origin string) (runner.Conn, error) {
@@ -34,16 +35,31 @@ func dial(ctx context.Context, url string, offer []string, origin string) (runne
 	return l, nil
 }
 
+func accept(w http.ResponseWriter, r *http.Request) (runner.Conn, error) {
+	l := &link{}
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: catalogue.Subprotocols, OnPongReceived: l.ponged})
+	if err != nil {
+		return nil, err
+	}
+	c.SetReadLimit(2 << 20)
+	l.Conn = c
+	return l, nil
+}
+
 type link struct {
 	*websocket.Conn
 	mu    sync.Mutex
 	pongs []string
+	told  func(payload string)
 }
 
 func (l *link) ponged(_ context.Context, payload []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pongs = append(l.pongs, string(payload))
+	if l.told != nil {
+		l.told(string(payload))
+	}
 }
 
 func (l *link) Send(ctx context.Context, text bool, p []byte) error {
@@ -98,6 +114,17 @@ func (l *link) Ping(ctx context.Context, payloads []string) ([]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.pongs, err
+}
+
+// SendPings leaves the pongs to Receive. The payloads are the library's.
+func (l *link) SendPings(ctx context.Context, payloads []string, ponged func(string)) error {
+	l.mu.Lock()
+	l.told = ponged
+	l.mu.Unlock()
+	for range payloads {
+		go func() { _ = l.Conn.Ping(ctx) }()
+	}
+	return nil
 }
 
 // Close compares the code of the answer itself.

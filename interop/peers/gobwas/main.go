@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
@@ -14,7 +15,7 @@ import (
 )
 
 func main() {
-	runner.Main(&runner.Library{Module: "github.com/gobwas/ws", Dial: dial})
+	runner.Main(&runner.Library{Module: "github.com/gobwas/ws", Dial: dial, Accept: accept})
 }
 
 func dial(ctx context.Context, url string, offer []string, origin string) (runner.Conn, error) {
@@ -30,31 +31,43 @@ func dial(ctx context.Context, url string, offer []string, origin string) (runne
 	if err != nil {
 		return nil, err
 	}
-	l := &link{Conn: nc, subprotocol: agreed.Protocol}
 	source := io.Reader(nc)
 	if early != nil { // frames that came with the answer
 		source = early
 	}
-	l.reader = wsutil.Reader{
-		Source: source, State: ws.StateClientSide, CheckUTF8: true,
-		OnIntermediate: l.control,
+	return newLink(nc, source, ws.StateClientSide, agreed.Protocol), nil
+}
+
+func accept(w http.ResponseWriter, r *http.Request) (runner.Conn, error) {
+	chosen := runner.Chosen(r)
+	upgrader := ws.HTTPUpgrader{Protocol: func(name string) bool { return name == chosen }}
+	nc, early, agreed, err := upgrader.Upgrade(r, w)
+	if err != nil {
+		return nil, err
 	}
-	return l, nil
+	return newLink(nc, early, ws.StateServerSide, agreed.Protocol), nil
 }
 
 type link struct {
 	net.Conn
+	state       ws.State // which side this is
 	reader      wsutil.Reader
 	subprotocol string
-	pongs       []string
+	ponged      func(payload string)
 	closing     bool
+}
+
+func newLink(nc net.Conn, source io.Reader, state ws.State, subprotocol string) *link {
+	l := &link{Conn: nc, state: state, subprotocol: subprotocol}
+	l.reader = wsutil.Reader{Source: source, State: state, CheckUTF8: true, OnIntermediate: l.control}
+	return l
 }
 
 func (l *link) Send(_ context.Context, text bool, p []byte) error {
 	if text {
-		return wsutil.WriteClientText(l.Conn, p)
+		return wsutil.WriteMessage(l.Conn, l.state, ws.OpText, p)
 	}
-	return wsutil.WriteClientBinary(l.Conn, p)
+	return wsutil.WriteMessage(l.Conn, l.state, ws.OpBinary, p)
 }
 
 func (l *link) SendFragments(_ context.Context, parts [][]byte) error {
@@ -63,7 +76,11 @@ func (l *link) SendFragments(_ context.Context, parts [][]byte) error {
 		if i > 0 {
 			op = ws.OpContinuation
 		}
-		if err := ws.WriteFrame(l.Conn, ws.MaskFrame(ws.NewFrame(op, i == len(parts)-1, part))); err != nil {
+		frame := ws.NewFrame(op, i == len(parts)-1, part)
+		if l.state == ws.StateClientSide {
+			frame = ws.MaskFrame(frame)
+		}
+		if err := ws.WriteFrame(l.Conn, frame); err != nil {
 			return err
 		}
 	}
@@ -95,7 +112,9 @@ func (l *link) control(h ws.Header, r io.Reader) error {
 	switch {
 	case h.OpCode == ws.OpPong:
 		p, err := io.ReadAll(r)
-		l.pongs = append(l.pongs, string(p))
+		if l.ponged != nil {
+			l.ponged(string(p))
+		}
 		return err
 	case h.OpCode == ws.OpClose && l.closing:
 		p, err := io.ReadAll(r)
@@ -108,7 +127,7 @@ func (l *link) control(h ws.Header, r io.Reader) error {
 		}
 		return &runner.End{Code: int(code), Reason: reason}
 	}
-	err := wsutil.ControlHandler{Src: r, Dst: l.Conn, State: ws.StateClientSide}.Handle(h)
+	err := wsutil.ControlHandler{Src: r, Dst: l.Conn, State: l.state, DisableSrcCiphering: true}.Handle(h)
 	var end wsutil.ClosedError
 	if errors.As(err, &end) {
 		return &runner.End{Code: int(end.Code), Reason: end.Reason}
@@ -117,13 +136,17 @@ func (l *link) control(h ws.Header, r io.Reader) error {
 }
 
 func (l *link) Ping(ctx context.Context, payloads []string) ([]string, error) {
+	return runner.Ping(ctx, l, payloads)
+}
+
+func (l *link) SendPings(_ context.Context, payloads []string, ponged func(string)) error {
+	l.ponged = ponged
 	for _, payload := range payloads {
-		if err := wsutil.WriteClientMessage(l.Conn, ws.OpPing, []byte(payload)); err != nil {
-			return nil, err
+		if err := wsutil.WriteMessage(l.Conn, l.state, ws.OpPing, []byte(payload)); err != nil {
+			return err
 		}
 	}
-	err := runner.Hello(ctx, l)
-	return l.pongs, err
+	return nil
 }
 
 func (l *link) Close(ctx context.Context, code int, reason string) error {
@@ -133,7 +156,7 @@ func (l *link) Close(ctx context.Context, code int, reason string) error {
 		body = ws.NewCloseFrameBody(ws.StatusCode(code), reason)
 	}
 	l.closing = true
-	if err := wsutil.WriteClientMessage(l.Conn, ws.OpClose, body); err != nil {
+	if err := wsutil.WriteMessage(l.Conn, l.state, ws.OpClose, body); err != nil {
 		return err
 	}
 	_, _, err := l.Receive(ctx)

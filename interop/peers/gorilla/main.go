@@ -9,11 +9,12 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/wirebeat/wirebeat/interop/catalogue"
 	"github.com/wirebeat/wirebeat/interop/peers/runner"
 )
 
 func main() {
-	runner.Main(&runner.Library{Module: "github.com/gorilla/websocket", Dial: dial})
+	runner.Main(&runner.Library{Module: "github.com/gorilla/websocket", Dial: dial, Accept: accept, OwnOrigins: true})
 }
 
 func dial(ctx context.Context, url string, offer []string, origin string) (runner.Conn, error) {
@@ -26,6 +27,16 @@ func dial(ctx context.Context, url string, offer []string, origin string) (runne
 	if errors.Is(err, websocket.ErrBadHandshake) {
 		return nil, runner.Refusal(resp.StatusCode)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return &link{c}, nil
+}
+
+var upgrader = websocket.Upgrader{Subprotocols: catalogue.Subprotocols}
+
+func accept(w http.ResponseWriter, r *http.Request) (runner.Conn, error) {
+	c, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -69,20 +80,23 @@ func (l *link) Receive(ctx context.Context) (text bool, p []byte, err error) {
 	return typ == websocket.TextMessage, p, err
 }
 
-// Ping gets the pongs while it waits for the echo: the library handles control
-// frames only while it reads.
-func (l *link) Ping(ctx context.Context, payloads []string) (pongs []string, err error) {
+func (l *link) Ping(ctx context.Context, payloads []string) ([]string, error) {
+	return runner.Ping(ctx, l, payloads)
+}
+
+// SendPings leaves the pongs to Receive: the library handles control frames
+// only while it reads.
+func (l *link) SendPings(_ context.Context, payloads []string, ponged func(string)) error {
 	l.SetPongHandler(func(payload string) error {
-		pongs = append(pongs, payload)
+		ponged(payload)
 		return nil
 	})
 	for _, payload := range payloads {
 		if err := l.WriteControl(websocket.PingMessage, []byte(payload), time.Now().Add(time.Second)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	err = runner.Hello(ctx, l)
-	return pongs, err
+	return nil
 }
 
 func (l *link) Close(ctx context.Context, code int, reason string) error {

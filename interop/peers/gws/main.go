@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/lxzan/gws"
 
@@ -15,18 +16,30 @@ import (
 )
 
 func main() {
-	runner.Main(&runner.Library{Module: "github.com/lxzan/gws", Dial: dial, Cannot: cannot, Insists: true, Hasty: true})
+	runner.Main(&runner.Library{
+		Module: "github.com/lxzan/gws", Dial: dial, Cannot: cannot, Insists: true, Hasty: true,
+		Accept: accept, CannotServe: cannotServe,
+	})
 }
+
+const noEmptyClose = "WriteClose always sends a code"
 
 func cannot(c *catalogue.Case) string {
 	if c.Verb == catalogue.Close && c.Code == 0 {
-		return "WriteClose always sends a code"
+		return noEmptyClose
+	}
+	return ""
+}
+
+func cannotServe(path string, code int) string {
+	if path == "/close" && code == catalogue.NoStatus {
+		return noEmptyClose
 	}
 	return ""
 }
 
 func dial(_ context.Context, url string, offer []string, origin string) (runner.Conn, error) {
-	l := &link{messages: make(chan message, 256), end: make(chan error, 1)}
+	l := newLink()
 	header := http.Header{}
 	if origin != "" {
 		header.Set("Origin", origin)
@@ -46,6 +59,21 @@ func dial(_ context.Context, url string, offer []string, origin string) (runner.
 	return l, nil
 }
 
+func accept(w http.ResponseWriter, r *http.Request) (runner.Conn, error) {
+	l := newLink()
+	opts := &gws.ServerOption{CheckUtf8Enabled: true}
+	if runner.Chosen(r) != "" { // or the library would refuse
+		opts.SubProtocols = catalogue.Subprotocols
+	}
+	c, err := gws.NewUpgrader(l, opts).Upgrade(w, r)
+	if err != nil {
+		return nil, err
+	}
+	l.Conn = c
+	go c.ReadLoop()
+	return l, nil
+}
+
 type message struct {
 	text bool
 	p    []byte
@@ -56,9 +84,13 @@ type link struct {
 	gws.BuiltinEventHandler
 	*gws.Conn
 	messages chan message
-	pongs    []string // of the reading goroutine, until a message came
 	end      chan error
+
+	mu     sync.Mutex
+	ponged func(payload string)
 }
+
+func newLink() *link { return &link{messages: make(chan message, 256), end: make(chan error, 1)} }
 
 func (l *link) OnMessage(_ *gws.Conn, m *gws.Message) {
 	defer m.Close()
@@ -67,7 +99,13 @@ func (l *link) OnMessage(_ *gws.Conn, m *gws.Message) {
 
 func (l *link) OnPing(c *gws.Conn, payload []byte) { _ = c.WritePong(payload) }
 
-func (l *link) OnPong(_ *gws.Conn, payload []byte) { l.pongs = append(l.pongs, string(payload)) }
+func (l *link) OnPong(_ *gws.Conn, payload []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ponged != nil {
+		l.ponged(string(payload))
+	}
+}
 
 func (l *link) OnClose(_ *gws.Conn, err error) {
 	var end *gws.CloseError
@@ -110,13 +148,19 @@ func (l *link) Receive(ctx context.Context) (text bool, p []byte, err error) {
 }
 
 func (l *link) Ping(ctx context.Context, payloads []string) ([]string, error) {
+	return runner.Ping(ctx, l, payloads)
+}
+
+func (l *link) SendPings(_ context.Context, payloads []string, ponged func(string)) error {
+	l.mu.Lock()
+	l.ponged = ponged
+	l.mu.Unlock()
 	for _, payload := range payloads {
 		if err := l.WritePing([]byte(payload)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	err := runner.Hello(ctx, l)
-	return l.pongs, err
+	return nil
 }
 
 func (l *link) Close(_ context.Context, code int, reason string) error {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -27,6 +28,9 @@ type Conn interface {
 	// Ping sends pings at once, says Hello, and returns the payloads of the
 	// pongs that came before the echo.
 	Ping(ctx context.Context, payloads []string) (pongs []string, err error)
+	// SendPings sends pings at once. The pongs are told while the connection is
+	// read, one after the other.
+	SendPings(ctx context.Context, payloads []string, ponged func(payload string)) error
 	// Close closes and returns how it was answered. The code may be 1005.
 	Close(ctx context.Context, code int, reason string) error
 	// Vanish closes the socket.
@@ -59,6 +63,13 @@ type Library struct {
 	Insists bool
 	// Hasty: Close does not wait for the answer.
 	Hasty bool
+
+	// Accept answers a client, also if it refuses. Chosen has the subprotocol.
+	Accept func(w http.ResponseWriter, r *http.Request) (Conn, error)
+	// CannotServe says why the library cannot do what a path asks for, if so.
+	CannotServe func(path string, code int) string
+	// OwnOrigins: Accept refuses foreign origins.
+	OwnOrigins bool
 }
 
 const patience = 10 * time.Second
@@ -70,7 +81,8 @@ type report struct {
 	Skip  string `json:"skip,omitempty"`
 }
 
-// Main is the program: client CASES.
+// Main is the program: client CASES, or server SUBPROTOCOL,…, which in Go are
+// those of the catalogue.
 func Main(lib *Library) {
 	if err := lib.main(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -79,12 +91,15 @@ func Main(lib *Library) {
 }
 
 func (lib *Library) main(args []string) error {
-	if len(args) != 2 || args[0] != "client" {
-		return errors.New("usage: client CASES")
+	if len(args) != 2 || args[0] != "client" && args[0] != "server" {
+		return errors.New("usage: client CASES, or server SUBPROTOCOL,…")
 	}
 	out := json.NewEncoder(os.Stdout)
 	if err := out.Encode(map[string]string{"version": lib.version()}); err != nil {
 		return err
+	}
+	if args[0] == "server" {
+		return lib.serve(out)
 	}
 	text, err := os.ReadFile(args[1])
 	if err != nil {
@@ -228,6 +243,15 @@ func (lib *Library) talk(ctx context.Context, conn Conn, c *catalogue.Case) (*En
 }
 
 func numbered(i int) []byte { return []byte("message " + strconv.Itoa(i)) }
+
+// Ping is the method of a Conn that has the other one.
+func Ping(ctx context.Context, conn Conn, payloads []string) (pongs []string, err error) {
+	err = conn.SendPings(ctx, payloads, func(payload string) { pongs = append(pongs, payload) })
+	if err == nil {
+		err = Hello(ctx, conn)
+	}
+	return pongs, err
+}
 
 // Hello sends a text and gets it back.
 func Hello(ctx context.Context, conn Conn) error {

@@ -1,7 +1,8 @@
 """Runs cases of the catalogue (../../catalogue) with a WebSocket library.
 
 A peer gives an asynchronous connect(url, offer, origin), which raises Refusal,
-and whose connection has
+and an asynchronous serve(house), which returns its port and has house.attend
+called with the target and the connection of each client. A connection has
 
     send(payload)              text as str, binary as bytes
     send_fragments(parts)      a text, in parts of bytes
@@ -13,8 +14,10 @@ and whose connection has
 """
 
 import asyncio
+import hashlib
 import json
 import sys
+import urllib.parse
 
 PATIENCE = 10
 HELLO = "hello"
@@ -129,11 +132,77 @@ async def run(cases, connect, cannot):
             say(case=name, ok=True)
 
 
-def main(version, connect, cannot=lambda case: None):
-    """The program: client CASES."""
-    role, file = sys.argv[1:]
-    if role != "client":
-        raise SystemExit(f"no such role: {role}")
+def digest(payload):
+    kind, data = ("text", payload.encode()) if isinstance(payload, str) else ("binary", payload)
+    return f"{kind} {len(data)} {hashlib.sha256(data).hexdigest()}"
+
+
+class House:
+    """What a server needs to know."""
+
+    def __init__(self, protocols, cannot):
+        self.protocols, self.cannot = protocols, cannot
+
+    def impossible(self, target):
+        """Why the server cannot do what is asked, which it answers with 501."""
+        path, query = parse(target)
+        return self.cannot(path, int(query.get("code", 0)))
+
+    def choose(self, offered):
+        return next((name for name in self.protocols if name in offered), None)
+
+    async def attend(self, target, conn):
+        path, query = parse(target)
+        seen = {"case": query["case"], "protocol": conn.subprotocol or "", "messages": [], "pongs": []}
+        try:
+            await asyncio.wait_for(converse(path, query, conn, seen), PATIENCE)
+        except End as end:
+            seen.update(code=end.code, reason=end.reason)
+        except Exception as err:
+            seen.update(code=1006, error=f"{type(err).__name__}: {err}")
+        say(**seen)
+
+
+def parse(target):
+    url = urllib.parse.urlsplit(target)
+    return url.path, dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+
+
+async def converse(path, query, conn, seen):
+    """Does what is asked, until the connection ends."""
+    if path == "/ping":
+        payloads = [f"größer {i}".encode() for i in range(int(query["count"]))]
+        seen["pongs"] = [payload.decode() for payload in await conn.ping(payloads)]
+        await conn.send("pinged")
+    elif path == "/close":
+        raise End(await conn.close(int(query["code"]), query["reason"]))
+    elif path == "/abort":
+        await conn.vanish()
+    while True:
+        payload = await conn.receive()
+        seen["messages"].append(digest(payload))
+        if path == "/fragmented":
+            data = payload.encode()
+            third = len(data) // 3  # within a character
+            await conn.send_fragments([data[:third], b"", data[third:]])
+        else:
+            await conn.send(payload)
+
+
+async def stay(serve, house):
+    """Serves until the standard input ends."""
+    say(listening=f"127.0.0.1:{await serve(house)}")
+    await asyncio.to_thread(sys.stdin.read)
+
+
+def main(version, connect, serve, cannot=lambda case: None, cannot_serve=lambda path, code: None):
+    """The program: client CASES, or server SUBPROTOCOL,…"""
+    role, argument = sys.argv[1:]
     say(version=f"{version} (Python {sys.version.split()[0]})")
-    with open(file, encoding="utf-8") as cases:
-        asyncio.run(run(json.load(cases), connect, cannot))
+    if role == "client":
+        with open(argument, encoding="utf-8") as cases:
+            asyncio.run(run(json.load(cases), connect, cannot))
+    elif role == "server":
+        asyncio.run(stay(serve, House(argument.split(","), cannot_serve)))
+    else:
+        raise SystemExit(f"no such role: {role}")

@@ -1,5 +1,6 @@
 import asyncio
 import pathlib
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "runner"))
@@ -8,6 +9,7 @@ from runner import End, Refusal, main  # noqa: E402
 
 import websockets  # noqa: E402
 from websockets.asyncio.client import connect as dial  # noqa: E402
+from websockets.asyncio.server import serve as listen  # noqa: E402
 
 
 class Conn:
@@ -51,4 +53,17 @@ async def connect(url, offer, origin):
     return Conn(ws)
 
 
-main(websockets.__version__, connect)
+async def serve(house):
+    sock = socket.create_server(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    await listen(
+        lambda ws: house.attend(ws.request.path, Conn(ws)),
+        sock=sock,
+        origins=[None, f"http://127.0.0.1:{port}"],
+        select_subprotocol=lambda _, offered: house.choose(offered),
+        max_size=2**21,
+    )
+    return port
+
+
+main(websockets.__version__, connect, serve)

@@ -1,10 +1,17 @@
-//! A peer that uses tokio-tungstenite: interop-tungstenite client CASES
+//! A peer that uses tokio-tungstenite: interop-tungstenite client CASES, or
+//! interop-tungstenite server SUBPROTOCOL,…
+
+mod server;
 
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_tungstenite::tungstenite::{
     Bytes, Error, Message,
     client::IntoClientRequest,
@@ -27,17 +34,21 @@ const NO_STATUS: u16 = 1005;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
+    let role = args.get(1).map(String::as_str);
     assert!(
-        args.len() == 3 && args[1] == "client",
-        "usage: client CASES"
+        args.len() == 3 && matches!(role, Some("client" | "server")),
+        "usage: client CASES, or server SUBPROTOCOL,…"
     );
     println!("{}", json!({ "version": version() }));
-    let text = std::fs::read_to_string(&args[2]).expect("the cases");
-    let cases: Vec<Value> = serde_json::from_str(&text).expect("the cases");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
+    if role == Some("server") {
+        return runtime.block_on(server::serve(&args[2]));
+    }
+    let text = std::fs::read_to_string(&args[2]).expect("the cases");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("the cases");
     for case in &cases {
         let done = runtime.block_on(async { timeout(PATIENCE, run(case)).await });
         let line = match done.unwrap_or_else(|_| Err("took too long".into())) {
@@ -96,13 +107,13 @@ fn failed(err: Error) -> String {
     format!("{err:?}")
 }
 
-struct Conn(WebSocketStream<MaybeTlsStream<TcpStream>>, String);
+struct Conn<S>(WebSocketStream<S>, String);
 
 /// How a connection ended.
 type End = (u16, String);
 
-impl Conn {
-    async fn open(case: &Value) -> Result<Conn, Error> {
+impl Conn<MaybeTlsStream<TcpStream>> {
+    async fn open(case: &Value) -> Result<Self, Error> {
         let mut request = text(case, "url").into_client_request()?;
         let offer: Vec<&str> = case["offer"]
             .as_array()
@@ -127,7 +138,9 @@ impl Conn {
             .map(|v| v.to_str().unwrap_or("?").to_string());
         Ok(Conn(stream, agreed.unwrap_or_default()))
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
     async fn send(&mut self, message: Message) -> Outcome {
         self.0.send(message).await.map_err(failed)
     }
@@ -161,6 +174,26 @@ impl Conn {
     async fn echo(&mut self, message: Message) -> Outcome {
         self.send(message.clone()).await?;
         self.expect(message).await
+    }
+
+    /// Sends a text in fragments.
+    async fn send_fragments(
+        &mut self,
+        bytes: &Bytes,
+        splits: impl Iterator<Item = usize>,
+    ) -> Outcome {
+        let mut from = 0;
+        for to in splits.chain([bytes.len()]) {
+            let opcode = OpCode::Data(if from == 0 {
+                Data::Text
+            } else {
+                Data::Continue
+            });
+            let frame = Frame::message(bytes.slice(from..to), opcode, to == bytes.len());
+            self.send(Message::Frame(frame)).await?;
+            from = to;
+        }
+        Ok(())
     }
 
     async fn close(&mut self, code: u16, reason: &str) -> Outcome {
@@ -245,24 +278,15 @@ async fn run(case: &Value) -> Outcome {
     conn.close(1000, "").await
 }
 
-async fn fragments(conn: &mut Conn, case: &Value) -> Outcome {
+async fn fragments<S: AsyncRead + AsyncWrite + Unpin>(conn: &mut Conn<S>, case: &Value) -> Outcome {
     let message = payload(case);
     let bytes = message.clone().into_data();
-    let mut from = 0;
     let splits = case["splits"]
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(Value::as_u64);
-    for to in splits.map(|at| at as usize).chain([bytes.len()]) {
-        let opcode = OpCode::Data(if from == 0 {
-            Data::Text
-        } else {
-            Data::Continue
-        });
-        let frame = Frame::message(bytes.slice(from..to), opcode, to == bytes.len());
-        conn.send(Message::Frame(frame)).await?;
-        from = to;
-    }
+        .filter_map(Value::as_u64)
+        .map(|at| at as usize);
+    conn.send_fragments(&bytes, splits).await?;
     conn.expect(message).await
 }
