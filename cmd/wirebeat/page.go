@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -64,8 +65,8 @@ const pagePingTimeout = 5 * time.Second
 //
 // Knowing an id is what entitles to use it: it is 128 random bits.
 //
-// Of all connections of the server, which have numbers, it shows the lives, and
-// it can add demo peers (see demoPeer) that can be told how to behave:
+// Of all connections of the server, which have numbers, it shows the lives to
+// who looks at it on the machine of the server, and it can add demo peers (see demoPeer) that can be told how to behave:
 //
 //	GET  /api/peers[?page=ID]                   all connections, their transitions, counters
 //	POST /api/close?peer=N&code=1000&reason=…   close one
@@ -103,17 +104,17 @@ func newPage() *page {
 	mux.Handle("POST /api/ping", p.about(p.ping))
 	mux.HandleFunc("POST /api/close", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("peer") {
-			answering(p.closePeer).ServeHTTP(w, r)
+			onlyHere(answering(p.closePeer)).ServeHTTP(w, r)
 		} else {
 			p.about(p.close).ServeHTTP(w, r)
 		}
 	})
 	mux.Handle("GET /api/peer", p.about(p.health))
-	mux.Handle("GET /api/peers", answering(p.listPeers))
-	mux.Handle("POST /api/demo", answering(p.startDemo))
-	mux.Handle("POST /api/stall", p.tell((*demoPeer).stall))
-	mux.Handle("POST /api/resume", p.tell((*demoPeer).resume))
-	mux.Handle("POST /api/cut", p.tell((*demoPeer).cut))
+	mux.Handle("GET /api/peers", onlyHere(answering(p.listPeers)))
+	mux.Handle("POST /api/demo", onlyHere(answering(p.startDemo)))
+	mux.Handle("POST /api/stall", onlyHere(p.tell((*demoPeer).stall)))
+	mux.Handle("POST /api/resume", onlyHere(p.tell((*demoPeer).resume)))
+	mux.Handle("POST /api/cut", onlyHere(p.tell((*demoPeer).cut)))
 
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -121,6 +122,18 @@ func newPage() *page {
 	}))
 	p.handler = sameOrigin.Handler(mux)
 	return p
+}
+
+// onlyHere lets through what this machine asks: the connections of others are
+// nobody's business elsewhere.
+func onlyHere(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !from.Addr().Unmap().IsLoopback() {
+			answerJSON(w, nil, &refusal{http.StatusForbidden, "the server shows its other connections on its own machine only"})
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -69,7 +69,9 @@ func TestDemoPeersSpeakTLSToAServerOfTLS(t *testing.T) {
 func TestDemoPeersNeedATCPListener(t *testing.T) {
 	p := newPage()
 	w := httptest.NewRecorder()
-	p.ServeHTTP(w, httptest.NewRequest("POST", "/api/demo", nil))
+	r := httptest.NewRequest("POST", "/api/demo", nil)
+	r.RemoteAddr = "127.0.0.1:5000"
+	p.ServeHTTP(w, r)
 	require.Equal(t, http.StatusConflict, w.Code)
 	require.Contains(t, w.Body.String(), "over TCP only")
 	require.Empty(t, p.demos)
