@@ -261,6 +261,9 @@ func (c *Conn) Ping(ctx context.Context) (control.Pong, error) {
 	}
 	c.mu.Lock()
 	delete(c.pings, seq)
+	if seq != c.probe.seq { // for which the monitor waits
+		c.ep.Forget(seq)
+	}
 	c.mu.Unlock()
 	return control.Pong{}, err
 }

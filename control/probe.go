@@ -90,6 +90,16 @@ func (p *Probes) Left(seq uint32) (at time.Time, ok bool) {
 	return at, false
 }
 
+// Forget gives a probe up: its pong will be an unsolicited one.
+func (p *Probes) Forget(seq uint32) {
+	for i := range p.out {
+		if p.out[i].seq == seq {
+			p.out = append(p.out[:i], p.out[i+1:]...)
+			return
+		}
+	}
+}
+
 // Outstanding returns how many probes have no answer.
 func (p *Probes) Outstanding() int { return len(p.out) }
 

@@ -182,6 +182,13 @@ func (e *Endpoint) ProbeLeft(seq uint32) (at time.Time, ok bool) {
 	return e.probes.Left(seq)
 }
 
+// Forget gives up a probe whose answer nobody waits for any more.
+func (e *Endpoint) Forget(seq uint32) {
+	if e.probes != nil {
+		e.probes.Forget(seq)
+	}
+}
+
 // Probing reports whether a probe is outstanding; the times passed in then
 // should be precise, as round trips are measured with them.
 func (e *Endpoint) Probing() bool { return e.probes != nil && e.probes.Outstanding() > 0 }
