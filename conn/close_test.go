@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -260,5 +261,31 @@ func TestCloseOverATransportThatCannotHalfClose(t *testing.T) {
 		require.Equal(t, "bye", closeErrorOf(t, b.Err()).Reason)
 		_, err := x.Write([]byte{0})
 		require.True(t, errors.Is(err, io.ErrClosedPipe), "the transport is closed")
+	})
+}
+
+func TestAfterCloseWriteEverythingIsDelivered(t *testing.T) {
+	inMemory(t, func(t *rig) {
+		const messages = 200
+		c, p := t.against(endpoint.Client, conn.Options{CloseTimeout: -1})
+		go func() {
+			for i := range messages {
+				p.send(p.text(fmt.Sprintf("%01024d", i)))
+			}
+			p.send(p.close(1000, ""))
+		}()
+		n := 0
+		for m, err := range c.Messages(t.ctx()) {
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprintf("%01024d", n), string(m.Data))
+			if n == 0 {
+				require.NoError(t, c.CloseWrite(1000, "enough"))
+				require.ErrorIs(t, c.Write(t.ctx(), conn.Text, nil), conn.ErrClosed)
+				time.Sleep(5 * time.Second) // busy with this message
+			}
+			n++
+		}
+		require.Equal(t, messages, n)
+		p.expectClose(1000, "enough")
 	})
 }

@@ -18,7 +18,8 @@ const discardLimit = 16 << 20
 // Close frame; then the peer's Close frame is waited for. All of it is over
 // within CloseTimeout, after which the transport is closed anyway. ctx bounds
 // only how long Close waits for that. Messages that arrive meanwhile are
-// delivered to whoever reads; if nobody does they are discarded.
+// delivered to whoever reads; what nobody reads in time is discarded. See
+// CloseWrite for a peer that is to be heard out.
 //
 // The code must be one that may be sent (see [CloseCode.OnWire]), or 1005 for a
 // Close frame without one; the reason at most 123 bytes of UTF-8. The error is
@@ -41,20 +42,40 @@ func (c *Conn) Close(ctx context.Context, code CloseCode, reason string) error {
 	return nil
 }
 
-// startClose queues a Close frame and has somebody read the answer.
+// CloseWrite sends a Close frame behind what was written before, as Close does,
+// and leaves the rest to the application, which goes on reading: whatever the
+// peer sends up to its own Close is delivered, however late it is read within
+// CloseTimeout. Nothing more can be written.
+func (c *Conn) CloseWrite(code CloseCode, reason string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sendClose(code, reason)
+}
+
+// startClose sends a Close frame and has somebody read the answer.
 func (c *Conn) startClose(code CloseCode, reason string) error {
 	c.mu.Lock()
-	err := c.ep.Close(time.Now(), code, reason)
-	if err == nil {
-		c.setDeadline()
-		c.flush()
-		c.wakeWriter() // to tell it that it is too late
+	before := c.closing.Swap(true) // the peer must not know sooner
+	err := c.sendClose(code, reason)
+	if err != nil {
+		c.closing.Store(before)
 	}
 	c.mu.Unlock()
-	if err == nil && !c.closing.Swap(true) && !c.over.Load() {
+	if err == nil && !before && !c.over.Load() {
 		c.need()
 	}
 	return err
+}
+
+// sendClose sends a Close frame. c.mu is held.
+func (c *Conn) sendClose(code CloseCode, reason string) error {
+	if err := c.ep.Close(time.Now(), code, reason); err != nil {
+		return err
+	}
+	c.setDeadline()
+	c.flush()
+	c.wakeWriter() // to tell it that it is too late
+	return nil
 }
 
 // CloseNow ends the connection at once, without a Close frame. What was not
@@ -84,10 +105,11 @@ func (c *Conn) abort(err error) {
 // sending to it, and TLS need not say goodbye.
 func (c *Conn) abortHard(err error) {
 	c.mu.Lock()
-	c.ep.Abort(err) // it is the cause, and not that the transport is closed
+	c.ep.Abort(err)
 	c.mu.Unlock()
-	reset(c.nc)
-	c.abort(err)
+	c.finish()
+	reset(c.nc) // which is no cause of anything any more
+	c.release()
 }
 
 // reset closes a TCP connection, or the one below TLS, with a reset.

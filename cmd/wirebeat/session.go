@@ -107,9 +107,8 @@ func (s *session) interrupted(received <-chan error) {
 // that has much to say, or whose messages wait for a slow reader of stdout, has
 // all the time it needs. nil is the end of ctx.
 //
-// The Close waits for a pause of the server. Many servers drop the replies that
-// they are working on when it comes, and a connection that is being closed
-// keeps few of the messages that its reader is too busy for.
+// The Close waits for a pause of the server: many servers drop the replies that
+// they are working on when it comes.
 func (s *session) finish(ctx context.Context, code frame.CloseCode) error {
 	draining, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
@@ -117,7 +116,7 @@ func (s *session) finish(ctx context.Context, code frame.CloseCode) error {
 		return fmt.Errorf("the server has not read the last lines in %v", drainTimeout)
 	}
 	s.await(ctx, pause, longestPause)
-	go s.conn.Close(ctx, code, "")
+	s.conn.CloseWrite(code, "") // of which receive tells what comes
 	if s.await(ctx, silenceLimit, math.MaxInt64); ctx.Err() != nil {
 		return nil
 	}
