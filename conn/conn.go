@@ -28,7 +28,8 @@ type CloseCode = frame.CloseCode
 // CloseError is how a connection ended. Find it with [errors.As].
 type CloseError = endpoint.CloseError
 
-// Prepared is a message that is framed once and sent to many connections.
+// Prepared is a message that is framed once and sent to many connections, as it
+// is: it is not compressed.
 type Prepared = endpoint.Prepared
 
 // Prepare makes a message for WritePrepared. It copies p.
