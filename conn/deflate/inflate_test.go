@@ -57,7 +57,7 @@ func inspect(message, before []byte, limit int) (*stream, error) {
 		}
 	}
 	last := s.blocks[len(s.blocks)-1]
-	if headerEnd := (last.from + 3 + 7) / 8; last.final || last.kind != 0 || headerEnd != len(message) {
+	if headerEnd := (last.from + 3 + 7) / 8; last.kind != 0 || headerEnd != len(message) {
 		return s, errOracle
 	}
 	return s, nil

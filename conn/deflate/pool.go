@@ -70,8 +70,11 @@ func newReader() *Reader {
 // maxKept is the largest input buffer that a Reader keeps.
 const maxKept = 64 << 10
 
-// start makes the reader read a whole message, as if more had been said before.
-func (r *Reader) start(message, before []byte) {
+// start makes the reader read a message, as if more had been said before.
+func (r *Reader) start(message []byte, tail string, before []byte) {
+	if need := len(message) + len(tail); need > cap(r.in) {
+		r.in = make([]byte, 0, need)
+	}
 	r.in = append(append(r.in[:0], message...), tail...)
 	r.src.Reset(r.in)
 	r.resume(before)

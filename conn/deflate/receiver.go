@@ -1,6 +1,7 @@
 package deflate
 
 import (
+	"bytes"
 	"errors"
 	"io"
 )
@@ -23,7 +24,8 @@ var ErrCorrupt = errors.New("deflate: the message does not inflate")
 
 // Output takes what is inflated. An error of its own ends the inflating.
 type Output interface {
-	// Room returns where the next bytes are to be put, at most 32 KiB.
+	// Room returns where the next bytes are to be put, one at least and at most
+	// 32 KiB.
 	Room() ([]byte, error)
 	// Add says that so many were put there.
 	Add(n int) error
@@ -40,7 +42,8 @@ type Receiver struct {
 
 // NewReceiver returns a Receiver for what was agreed on.
 func NewReceiver(d Direction, pool Pool) *Receiver {
-	return &Receiver{direction: d, pool: pool, history: history{size: 1 << d.Bits}}
+	d.Bits = orMax(d.Bits)
+	return &Receiver{direction: d, pool: pool, history: newHistory(d.Bits, true)}
 }
 
 // Inflate inflates one message, which is whole. The error is ErrCorrupt or one
@@ -54,11 +57,28 @@ func (r *Receiver) Inflate(message []byte, to Output) error {
 		rd.rest()
 		r.pool.PutReader(rd)
 	}()
-	rd.start(message, r.history.last())
+	rd.start(message, tail, r.history.last())
+	if err := r.inflate(rd, to); err != nil {
+		return err
+	}
+	text := to.Bytes()
+	if bytes.HasSuffix(text, []byte(flushMark)) && !r.closed(rd, message, text) {
+		return ErrCorrupt
+	}
+	if !r.direction.NoTakeover {
+		r.history.add(text)
+	}
+	return nil
+}
+
+func (r *Receiver) inflate(rd *Reader, to Output) error {
 	for finals := 0; ; {
 		b, err := to.Room()
 		if err != nil {
 			return err
+		}
+		if len(b) == 0 {
+			return io.ErrShortBuffer
 		}
 		n, err := rd.flate.Read(b[:min(len(b), window)])
 		if n > 0 {
@@ -72,9 +92,6 @@ func (r *Receiver) Inflate(message []byte, to Output) error {
 		case err != io.EOF:
 			return ErrCorrupt
 		case rd.src.Len() == 0:
-			if !r.direction.NoTakeover {
-				r.history.add(to.Bytes())
-			}
 			return nil
 		}
 		// A block that says it is the last is not the end of the message: "an
@@ -85,6 +102,35 @@ func (r *Receiver) Inflate(message []byte, to Output) error {
 		}
 		rd.resume(r.before(rd, to.Bytes()))
 	}
+}
+
+// otherTail makes the block that ends a message one of one octet, which no block
+// can begin with.
+const otherTail = "\x01\x00\xfe\xff\x06"
+
+// closed tells whether a message that inflates is whole. If it ends within a
+// stored block that lacks four octets, the tail takes their place, and the text
+// ends as nobody has said. Before another tail it has another length.
+func (r *Receiver) closed(rd *Reader, message, text []byte) bool {
+	c := counter{text: text}
+	rd.start(message, otherTail, r.history.last())
+	_ = r.inflate(rd, &c) // ends in an error if the tail is not the end
+	return c.n == len(text)+1
+}
+
+// counter is an Output for a text that is known, and may become longer.
+type counter struct {
+	text []byte
+	n    int
+	room [512]byte
+}
+
+func (c *counter) Room() ([]byte, error) { return c.room[:], nil }
+func (c *counter) Bytes() []byte         { return c.text[:min(c.n, len(c.text))] }
+
+func (c *counter) Add(n int) error {
+	c.n += n
+	return nil
 }
 
 // before returns what may be referred to in the middle of a message.

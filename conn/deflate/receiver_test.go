@@ -51,7 +51,8 @@ func samples() map[string]struct{ message, text []byte } {
 func agree(t *testing.T, message []byte, limit int) {
 	t.Helper()
 	s, want := inspect(message, nil, limit)
-	o := &output{limit: limit}
+	o := common
+	o.b, o.limit, o.most = o.b[:0], limit, 0
 	err := deflate.NewReceiver(deflate.Direction{Bits: 15}, shared).Inflate(message, o)
 	switch {
 	case want == nil:
@@ -65,8 +66,12 @@ func agree(t *testing.T, message []byte, limit int) {
 	}
 }
 
-// shared is the pool of tests that need none of their own.
-var shared = &pool{}
+// shared is the pool of tests that need none of their own, and common what takes
+// their output.
+var (
+	shared = &pool{}
+	common = &output{}
+)
 
 func TestATruncatedMessageIsCorrupt(t *testing.T) {
 	for name, sample := range samples() {
@@ -74,7 +79,7 @@ func TestATruncatedMessageIsCorrupt(t *testing.T) {
 			got, err := inflate(deflate.NewReceiver(deflate.Direction{Bits: 15}, shared), sample.message)
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(sample.text, got))
-			for n := range len(sample.message) {
+			for n := less(0, max(0, len(sample.message)-60)); n < len(sample.message); n++ {
 				got, err := inflate(deflate.NewReceiver(deflate.Direction{Bits: 15}, shared), sample.message[:n])
 				if s, want := inspect(sample.message[:n], nil, 1<<20); want == nil {
 					// Cut where a message could end: between blocks.
@@ -93,7 +98,7 @@ func TestAMessageWithAFlippedBitIsCorruptOrAnotherMessage(t *testing.T) {
 	for name, sample := range samples() {
 		t.Run(name, func(t *testing.T) {
 			message := slices.Clone(sample.message)
-			for i := range min(8*len(message), 4000) {
+			for i := range min(8*len(message), less(1000, 100)) {
 				message[i/8] ^= 1 << (i % 8)
 				agree(t, message, 1<<20)
 				message[i/8] ^= 1 << (i % 8)
@@ -129,7 +134,7 @@ func TestATextMayEndAsWhatIsAppended(t *testing.T) {
 	for _, n := range []int{4, 5, 13, 32764, 32767, 32768, 32769, 65532, 65535, 65536, 65540} {
 		for _, end := range []string{mark, mark + "\x01", mark + "\x01" + mark} {
 			text := []byte(string(bytes.Repeat([]byte{'x'}, max(0, n-len(end)))) + end)
-			for _, level := range []int{0, 1, 9} {
+			for _, level := range []int{0, 1, 9}[:less(3, 1)] {
 				var b bytes.Buffer
 				w, _ := stdflate.NewWriter(&b, level)
 				_, _ = w.Write(text)
@@ -209,7 +214,7 @@ func TestBlocksAreFine(t *testing.T) {
 		"padding that is not zero":               {"\xf8\x05\x00\xfa\xffHello\xf8", 1},
 		"padding behind a last block":            {"\xf3\x48\xcd\xc9\xc9\x07\xf8\x00", 1},
 		"the end that is appended, and an end":   {hello + "\x00\x00\xff\xff\x01\x00\x00\xff\xff\x00", 1},
-		"a last block that refers to one before": {final + "\xf3\x00\x11\x00\x00" + "\x00", 2},
+		"a last block that refers to one before": {final + "\xf3\x00\x11\x00" + "\x00", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := inspect([]byte(c.message), nil, 1<<20)

@@ -37,7 +37,8 @@ func NewSender(d Direction, level int, pool Pool) *Sender {
 	if level == 0 {
 		level = DefaultLevel
 	}
-	return &Sender{direction: d, level: level, pool: pool, history: history{size: 1 << d.Bits}}
+	d.Bits = orMax(d.Bits)
+	return &Sender{direction: d, level: level, pool: pool, history: newHistory(d.Bits, false)}
 }
 
 // Append appends the compressed form of a message to dst, or of a part of one

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wirebeat/wirebeat/conn/deflate"
 	"github.com/wirebeat/wirebeat/conn/endpoint"
 	"github.com/wirebeat/wirebeat/control"
 	"github.com/wirebeat/wirebeat/frame"
@@ -285,4 +286,39 @@ func TestLookingForHeartbeatsAllocatesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// noPool lends nothing.
+type noPool struct{}
+
+func (noPool) GetWriter(bits, level int) *deflate.Writer { return nil }
+func (noPool) PutWriter(*deflate.Writer)                 {}
+func (noPool) GetReader() *deflate.Reader                { return nil }
+func (noPool) PutReader(*deflate.Reader)                 {}
+
+func TestAHeartbeatMayComeCompressed(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		cfg := endpoint.Config{TextBeat: true, Compression: &endpoint.Compression{Threshold: -1, Pool: noPool{}}}
+		client, s := newSide(t, endpoint.Client, cfg), newSide(t, endpoint.Server, cfg)
+		for _, e := range []*side{client, s} {
+			e.Compress(deflate.Params{Server: deflate.Direction{Bits: 15}, Client: deflate.Direction{Bits: 15}})
+			e.Stream(stream)
+		}
+		for _, m := range []string{"ping", "pink", "pong"} {
+			require.NoError(t, client.Send(frame.Text, []byte(m), true))
+		}
+		require.NoError(t, client.Send(frame.Text, []byte("pi"), false))
+		require.NoError(t, client.Send(frame.Text, []byte("ng"), true))
+		require.NoError(t, client.Send(frame.Binary, []byte("ping"), true))
+		client.flush()
+		require.Equal(t, []string{"beat", `text "pink"`, "beat", "beat", `binary "ping"`}, s.receive(client.out))
+		require.Equal(t, []string{"beat", "beat"}, client.receive(s.flushed()))
+	}
+}
+
+// flushed returns all that left.
+func (s *side) flushed() []byte {
+	s.t.Helper()
+	s.flush()
+	return s.out
 }

@@ -24,6 +24,13 @@ func (m *model) set(id int32, due uint32) {
 	m.due[id] = due
 }
 
+func (m *model) refine(k uint32) {
+	for id, due := range m.due {
+		m.due[id] = due * k // modulo 2³², as all ticks
+	}
+	m.now *= k
+}
+
 func (m *model) advance(now uint32) (ids []int32) {
 	m.now = now
 	for id, due := range m.due {
@@ -43,12 +50,13 @@ func TestWheelIsAMapFromEntriesToTicks(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, uint64(origin)))
 				w, m := wheel.New(origin), &model{now: origin, due: map[int32]uint32{}}
 				var live []int32
+				refined := uint32(1)
 				any := func() int32 { return live[rng.IntN(len(live))] }
 				when := func() uint32 {
 					return m.now + uint32(rng.IntN(1+rng.IntN(5000))) - uint32(rng.IntN(3))
 				}
 				for range 600 {
-					switch k := rng.IntN(12); {
+					switch k := rng.IntN(13); {
 					case k < 2 || len(live) == 0:
 						id := w.Add()
 						if slices.Contains(live, id) {
@@ -68,6 +76,11 @@ func TestWheelIsAMapFromEntriesToTicks(t *testing.T) {
 						w.Remove(id)
 						delete(m.due, id)
 						live = slices.DeleteFunc(live, func(l int32) bool { return l == id })
+					case k < 10 && refined < 8:
+						by := 1 + rng.Uint32N(4)
+						refined *= by
+						w.Refine(by)
+						m.refine(by)
 					default:
 						step := uint32(rng.IntN(1 + rng.IntN(5000)))
 						now := m.now + step
@@ -99,6 +112,12 @@ func TestWheelIsAMapFromEntriesToTicks(t *testing.T) {
 					}
 					if len(m.due) != w.Len() {
 						t.Fatalf("%d entries are set, not %d", w.Len(), len(m.due))
+					}
+					for _, id := range live {
+						want, set := m.due[id]
+						if due, ok := w.Due(id); ok != set || set && due != want {
+							t.Fatalf("entry %d is due at %d (%v), not at %d (%v)", id, due, ok, want, set)
+						}
 					}
 				}
 			})
