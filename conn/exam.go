@@ -10,10 +10,12 @@ import (
 type exam struct {
 	unread  int           // bytes that nobody has read
 	unacked int           // bytes that the peer's kernel has not acknowledged
+	unsent  int           // of those, bytes that wait for the peer's window, or the network
 	acked   uint64        // bytes that it has
-	edge    uint64        // where what it is ready to take ends
+	window  uint64        // how many more it is ready to take
+	edge    uint64        // where these end
 	recent  time.Duration // since bytes last came
-	mark    uint64        // acked when the peer's kernel has all that was sent by the first exam
+	mark    uint64        // acked when the peer's kernel has the probe
 	start   uint64        // edge at the first exam
 }
 
@@ -34,14 +36,18 @@ func (c *Conn) examine(s *control.Sight) *control.Sight {
 	s.Unread = now.unread > 0
 	s.LastData = c.driver.since() - now.recent
 	// Progress is what brings the probe nearer to whoever is to answer it: what the
-	// peer's kernel acknowledges of all that was sent by then, and what somebody
-	// reads there of all that may lie before it.
+	// peer's kernel acknowledges of all that was sent up to it, and what somebody
+	// reads there of all that may lie before it. The edge alone says little of
+	// that: while the window is wide it moves with every byte that comes, read or
+	// not.
 	if was := c.exam; was == nil {
-		now.mark, now.start = now.acked+uint64(now.unacked), now.edge
+		behind := c.ep.Sent() - c.probe.behind // data that was sent after it
+		now.mark, now.start = now.acked+uint64(now.unacked)-behind, now.edge
 	} else {
 		now.mark, now.start = was.mark, was.start
 		s.Progress = was.acked < min(now.acked, now.mark) ||
-			now.edge >= was.edge+minWindow && now.edge <= now.start+c.probe.ahead(c.taken)+minWindow
+			(now.window >= was.window+minWindow || was.unsent > 0) &&
+				now.edge >= was.edge+minWindow && now.edge <= now.start+c.probe.ahead(c.taken)+minWindow
 	}
 	c.exam = &now
 	return s

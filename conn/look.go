@@ -116,6 +116,7 @@ func (c *Conn) look() {
 	h := c.hooks()
 	switch {
 	case step.Recovered:
+		hasten(c.nc, false)
 		d.stats.recovered.Add(1)
 		if h.OnRecovered != nil {
 			h.OnRecovered(c, step.Silence)
@@ -126,6 +127,7 @@ func (c *Conn) look() {
 			h.OnMissed(c, step.Missed)
 		}
 		if step.Suspect {
+			hasten(c.nc, true)
 			d.stats.suspects.Add(1)
 			if h.OnSuspect != nil {
 				h.OnSuspect(c, step.Silence)
