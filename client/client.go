@@ -48,7 +48,11 @@ func Dial(ctx context.Context, rawURL string, opts *Options) (*conn.Conn, *http.
 	if err != nil {
 		return nil, nil, err
 	}
-	if d.conn, err = d.Conn.Shared(); err != nil {
+	given := &d.Conn
+	if opts != nil {
+		given = &opts.Conn
+	}
+	if d.conn, err = given.Shared(); err != nil {
 		return nil, nil, err
 	}
 	d.header = canonical(d.Header)

@@ -219,6 +219,9 @@ func (q *question) ahead(taken uint64) uint64 { return q.behind - min(taken, q.b
 func (c *Conn) noteProbe() {
 	if _, ok := c.ep.ProbeLeft(c.probe.seq); ok {
 		c.probe.left, c.probe.leftAt, c.probe.behind = true, c.driver.since(), c.ep.Sent()
+		if c.blocked.since > 0 {
+			c.examine(&control.Sight{}) // what a slow reader does from now on is progress
+		}
 	}
 }
 
@@ -267,12 +270,13 @@ func (c *Conn) judge(inbound, silence time.Duration) (next time.Duration) {
 	return c.convict(inbound, &control.DeadError{Verdict: c.verdict(), Silence: silence, Missed: c.missed()})
 }
 
-// options returns the different options of all connections. d.mu is held.
+// options returns the different options of all connections: one of those that
+// are copies of the same. d.mu is held.
 func (d *Driver) options() (all []*Options) {
 	seen := make(map[*Options]bool)
 	for _, c := range d.conns {
-		if c != nil && !seen[c.opts] {
-			seen[c.opts] = true
+		if c != nil && !seen[c.opts.origin] {
+			seen[c.opts.origin] = true
 			all = append(all, c.opts)
 		}
 	}

@@ -71,6 +71,7 @@ type Options struct {
 	OnEnd     func(c *Conn, err error)
 	OnRelease func(c *Conn)
 
+	origin   *Options         // what this is a copy of
 	endpoint *endpoint.Config // once Shared
 	bounds   control.Bounds
 }
@@ -86,6 +87,7 @@ func (o *Options) Shared() (*Options, error) {
 	if o != nil {
 		*s = *o
 	}
+	s.origin = o
 	if s.PingSize != 0 && (s.PingSize < control.MinPing || s.PingSize > control.MaxPing) {
 		return nil, fmt.Errorf("websocket: a ping of %d bytes: the size must be from %d to %d", s.PingSize, control.MinPing, control.MaxPing)
 	}

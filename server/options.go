@@ -86,8 +86,12 @@ func (o *Options) settle() (*settings, error) {
 	if s.Log == nil {
 		s.Log = slog.Default()
 	}
+	given := &s.Conn
+	if o != nil {
+		given = &o.Conn
+	}
 	var err error
-	if s.conn, err = s.Conn.Shared(); err != nil {
+	if s.conn, err = given.Shared(); err != nil {
 		return nil, err
 	}
 	return s, nil
