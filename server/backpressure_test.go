@@ -146,7 +146,7 @@ func TestPauseStopsMessagesAndNotPongs(t *testing.T) {
 					c.send(text("2"), ping("p"))
 					start := time.Now()
 					c.expect(frame.Pong, "p")
-					require.Less(t, time.Since(start), 1500*time.Millisecond)
+					require.Less(t, time.Since(start), 5*time.Second)
 					require.Empty(t, got)
 					p.Resume()
 					require.Equal(t, "1", await(t, got, "1"))
@@ -175,7 +175,7 @@ func TestAPausedPeerThatLeavesIsNoticed(t *testing.T) {
 		start := time.Now()
 		leave(c)
 		await(t, over, "Close")
-		require.Less(t, time.Since(start), 2*time.Second)
+		require.Less(t, time.Since(start), 10*time.Second)
 	}
 }
 
