@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -295,30 +296,55 @@ func TestLittleIsKeptBetweenMessages(t *testing.T) {
 // kept returns how much memory a call of f leaves behind.
 func kept(calls int, f func()) int {
 	f() // fills the pool
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := heap()
 	for range calls {
 		f()
 	}
+	return max(0, heap()-before) / calls
+}
+
+func heap() int {
+	var stats runtime.MemStats
 	runtime.GC()
-	runtime.ReadMemStats(&after)
-	return max(0, int(after.HeapAlloc)-int(before.HeapAlloc)) / calls
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
+func TestAWriterKeepsNothingOfItsSender(t *testing.T) {
+	p := &pool{}
+	text := words(rand.New(rand.NewPCG(4, 4)), 100_000)
+	d := deflate.Direction{Bits: 15}
+	func() {
+		s := deflate.NewSender(d, 0, p)
+		s.Append(nil, text, true)
+		s.Rest() // so that the next message needs a dictionary
+		b := s.Append(make([]byte, 0, 4000), text[:1000], true)
+		dst := weak.Make(&b[0])
+		runtime.GC()
+		require.Nil(t, dst.Value(), "the Sender keeps what it has appended to")
+		s.Rest()
+	}()
+	before := heap()
+	other := deflate.NewSender(deflate.Direction{NoTakeover: true, Bits: 15}, 0, p)
+	other.Append(nil, text, true)
+	other.Rest()
+	require.Less(t, before-heap(), 16<<10, "the Writer kept a dictionary")
+	runtime.KeepAlive(p)
+	runtime.KeepAlive(text)
 }
 
 func TestAReaderKeepsNoLargeMessage(t *testing.T) {
 	p := &pool{}
-	noise := make([]byte, 8<<20)
+	noise := make([]byte, 8<<20+1)
 	for i := range noise {
 		noise[i] = byte(i * i >> 7)
 	}
 	message := plain(noise)
-	got := kept(1, func() {
-		require.NoError(t, deflate.NewReceiver(deflate.Direction{NoTakeover: true, Bits: 15}, p).Inflate(message, &biggest{}))
-	})
-	require.Less(t, got, 256<<10)
+	before := heap()
+	require.NoError(t, deflate.NewReceiver(deflate.Direction{NoTakeover: true, Bits: 15}, p).Inflate(message, &meter{limit: 1 << 30}))
+	require.Less(t, heap()-before, 256<<10)
 	// The message is copied, once.
-	got = int(allocated(func() {
+	got := int(allocated(func() {
 		require.NoError(t, deflate.NewReceiver(deflate.Direction{NoTakeover: true, Bits: 15}, p).Inflate(message, &meter{limit: 1 << 30}))
 	}))
 	require.Less(t, got, len(message)+128<<10)

@@ -113,6 +113,9 @@ func FuzzInflate(f *testing.F) {
 			err := r.Inflate(message, o)
 			require.LessOrEqual(t, len(o.b), limit+32<<10)
 			s, want := inspect(message, before, limit)
+			if s.codeless && want != nil {
+				return // a Receiver may read on with codes of an earlier block
+			}
 			if err != nil {
 				// The oracle may meet the limit and the Receiver the error first,
 				// or the other way round; but only one of an error and the end.

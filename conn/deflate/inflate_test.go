@@ -22,7 +22,8 @@ type stream struct {
 	furthest int    // the largest distance
 	earliest int    // how far a distance went back behind the text's begin
 	blocks   []block
-	limit    int // of the text
+	limit    int  // of the text
+	codeless bool // a block has a code without symbols
 }
 
 // block is one of the stream; from is its first bit, text where its text begins.
@@ -211,6 +212,7 @@ func (s *stream) tables() (literals, distances code, err error) {
 	if err != nil {
 		return literals, distances, err
 	}
+	s.codeless = s.codeless || len(lengthCode.symbols) == 0
 	var lengths []int
 	for len(lengths) < nLiterals+nDistances {
 		symbol, err := s.symbol(&lengthCode)
@@ -239,6 +241,7 @@ func (s *stream) tables() (literals, distances code, err error) {
 		return literals, distances, err
 	}
 	distances, err = newCode(lengths[nLiterals:])
+	s.codeless = s.codeless || len(literals.symbols) == 0 || len(distances.symbols) == 0
 	return literals, distances, err
 }
 

@@ -27,7 +27,8 @@ type Direction struct {
 	// NoTakeover: each message is compressed on its own. Otherwise it may refer
 	// to those before it.
 	NoTakeover bool
-	// Bits is the base-2 logarithm of how far back a message refers, 8 to 15.
+	// Bits is the base-2 logarithm of how far back a message refers, 8 to 15;
+	// 0 stands for 15.
 	Bits int
 }
 
@@ -36,7 +37,7 @@ type Params struct {
 	Server, Client Direction // what each sends
 }
 
-// Policy is what one end wants. Bits of 0 are 15.
+// Policy is what one end wants.
 type Policy struct {
 	Server, Client Direction
 }

@@ -59,7 +59,12 @@ type Reader struct {
 	src   bytes.Reader
 	flate io.ReadCloser
 	dict  []byte
+	whose *mark // messages it has inflated last
+	at    int   // how much text it has had, with what was before
 }
+
+// mark tells one Receiver from another, and keeps none from being freed.
+type mark struct{ _ byte }
 
 func newReader() *Reader {
 	r := &Reader{}
@@ -70,12 +75,23 @@ func newReader() *Reader {
 // maxKept is the largest input buffer that a Reader keeps.
 const maxKept = 64 << 10
 
+// prime is a block that says nothing, with codes for the end and for one distance
+// only, and an empty one up to the next octet. An inflater keeps its codes when it
+// is reset, and reads with them a block that has none where it needs some. They
+// must not be those of another connection, which would show.
+const prime = "\x04\xdd\x81\x00\x00\x00\x00\x00\x90\xffk%\x00" + flushMark
+
 // start makes the reader read a message, as if more had been said before.
-func (r *Reader) start(message []byte, tail string, before []byte) {
-	if need := len(message) + len(tail); need > cap(r.in) {
+func (r *Reader) start(whose *mark, message []byte, tail string, before []byte) {
+	lead := ""
+	if r.whose != nil && r.whose != whose {
+		lead = prime
+	}
+	r.whose = whose
+	if need := len(lead) + len(message) + len(tail); need > cap(r.in) {
 		r.in = make([]byte, 0, need)
 	}
-	r.in = append(append(r.in[:0], message...), tail...)
+	r.in = append(append(append(r.in[:0], lead...), message...), tail...)
 	r.src.Reset(r.in)
 	r.resume(before)
 }
@@ -83,6 +99,7 @@ func (r *Reader) start(message []byte, tail string, before []byte) {
 // resume makes the reader go on with the next block of its input.
 func (r *Reader) resume(before []byte) {
 	r.flate.(flate.Resetter).Reset(&r.src, before) // does not fail
+	r.at = len(before)
 }
 
 func (r *Reader) rest() {

@@ -10,7 +10,10 @@ import (
 // "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
 // message" (RFC 7692 §7.2.2), and an empty last block, which is how the end is
 // known to be one.
-const tail = flushMark + "\x01" + flushMark
+const (
+	tail = flushMark + end
+	end  = "\x01" + flushMark
+)
 
 // maxFinals is how many blocks of a message may say that they are the last. Each
 // is paid for with a new start.
@@ -37,13 +40,14 @@ type Output interface {
 type Receiver struct {
 	direction Direction
 	pool      Pool
+	mark      *mark
 	history   history
 }
 
 // NewReceiver returns a Receiver for what was agreed on.
 func NewReceiver(d Direction, pool Pool) *Receiver {
 	d.Bits = orMax(d.Bits)
-	return &Receiver{direction: d, pool: pool, history: newHistory(d.Bits, true)}
+	return &Receiver{direction: d, pool: pool, mark: new(mark), history: newHistory(d.Bits, true)}
 }
 
 // Inflate inflates one message, which is whole. The error is ErrCorrupt or one
@@ -57,12 +61,13 @@ func (r *Receiver) Inflate(message []byte, to Output) error {
 		rd.rest()
 		r.pool.PutReader(rd)
 	}()
-	rd.start(message, tail, r.history.last())
-	if err := r.inflate(rd, to); err != nil {
+	rd.start(r.mark, message, tail, r.history.last())
+	doubtful, err := r.inflate(rd, to)
+	if err != nil {
 		return err
 	}
 	text := to.Bytes()
-	if bytes.HasSuffix(text, []byte(flushMark)) && !r.closed(rd, message, text) {
+	if doubtful && !r.closed(rd, message, text) {
 		return ErrCorrupt
 	}
 	if !r.direction.NoTakeover {
@@ -71,35 +76,44 @@ func (r *Receiver) Inflate(message []byte, to Output) error {
 	return nil
 }
 
-func (r *Receiver) inflate(rd *Reader, to Output) error {
+// inflate inflates what the reader has. It is doubtful that the message was whole
+// if the tail may have been read as a part of its last block. Text comes out at an
+// empty block, when the window is full and at the end; so what the message says is
+// out when the tail's empty block has been read, and only what the tail seems to
+// say comes later, or then because it has filled the window.
+func (r *Receiver) inflate(rd *Reader, to Output) (doubtful bool, err error) {
+	unread := len(tail) // when text last came out
 	for finals := 0; ; {
 		b, err := to.Room()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if len(b) == 0 {
-			return io.ErrShortBuffer
+			return false, io.ErrShortBuffer
 		}
 		n, err := rd.flate.Read(b[:min(len(b), window)])
 		if n > 0 {
+			rd.at += n
+			unread = rd.src.Len()
 			if err := to.Add(n); err != nil {
-				return err
+				return false, err
 			}
 		}
 		switch {
 		case err == nil:
 			continue
 		case err != io.EOF:
-			return ErrCorrupt
+			return false, ErrCorrupt
 		case rd.src.Len() == 0:
-			return nil
+			return doubtful || unread < len(end) || unread == len(end) && rd.at%window == 0, nil
 		}
 		// A block that says it is the last is not the end of the message: "an
 		// endpoint may send a message that has a block with the BFINAL bit set".
 		// RFC 7692 §7.2.3.4
 		if finals++; finals > maxFinals {
-			return ErrCorrupt
+			return false, ErrCorrupt
 		}
+		doubtful = doubtful || rd.src.Len() < len(tail)
 		rd.resume(r.before(rd, to.Bytes()))
 	}
 }
@@ -108,27 +122,31 @@ func (r *Receiver) inflate(rd *Reader, to Output) error {
 // can begin with.
 const otherTail = "\x01\x00\xfe\xff\x06"
 
-// closed tells whether a message that inflates is whole. If it ends within a
-// stored block that lacks four octets, the tail takes their place, and the text
-// ends as nobody has said. Before another tail it has another length.
+// closed tells whether a message that inflates is whole. If its end is missing,
+// the tail takes its place, and the text ends as nobody has said. With another
+// tail it ends otherwise.
 func (r *Receiver) closed(rd *Reader, message, text []byte) bool {
-	c := counter{text: text}
-	rd.start(message, otherTail, r.history.last())
-	_ = r.inflate(rd, &c) // ends in an error if the tail is not the end
-	return c.n == len(text)+1
+	c := comparison{text: text}
+	rd.start(r.mark, message, otherTail, r.history.last())
+	_, _ = r.inflate(rd, &c) // ends in an error if the tail is not the end
+	return c.n == len(text)+1 && !c.differs
 }
 
-// counter is an Output for a text that is known, and may become longer.
-type counter struct {
-	text []byte
-	n    int
-	room [512]byte
+// comparison is an Output for a text that is known, and one octet more.
+type comparison struct {
+	text    []byte
+	n       int
+	differs bool
+	room    [512]byte
 }
 
-func (c *counter) Room() ([]byte, error) { return c.room[:], nil }
-func (c *counter) Bytes() []byte         { return c.text[:min(c.n, len(c.text))] }
+func (c *comparison) Room() ([]byte, error) { return c.room[:], nil }
+func (c *comparison) Bytes() []byte         { return c.text[:min(c.n, len(c.text))] }
 
-func (c *counter) Add(n int) error {
+func (c *comparison) Add(n int) error {
+	known := c.text[min(c.n, len(c.text)):]
+	same := min(n, len(known))
+	c.differs = c.differs || !bytes.Equal(c.room[:same], known[:same])
 	c.n += n
 	return nil
 }
