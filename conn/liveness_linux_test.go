@@ -22,11 +22,12 @@ import (
 
 const (
 	often = 50 * time.Millisecond  // an interval
-	brief = 300 * time.Millisecond // a timeout
+	brief = 500 * time.Millisecond // a timeout
 )
 
 func TestAPeerWhoseKernelAnswersIsStalledAndReset(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	onTCP(t, func(t *rig) {
 		c, p := t.server(watched(often, brief, conn.Hooks{}))
 		dead := t.expectDeath(c, patience)
@@ -41,6 +42,7 @@ func TestAPeerWhoseKernelAnswersIsStalledAndReset(t *testing.T) {
 
 func TestAPeerWhoseKernelTakesNothingMoreHasNoPath(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	onTCP(t, func(t *rig) {
 		c, p := t.server(watched(brief, brief, conn.Hooks{}))
 		p.nc.(*net.TCPConn).SetReadBuffer(2 << 10)
@@ -51,6 +53,7 @@ func TestAPeerWhoseKernelTakesNothingMoreHasNoPath(t *testing.T) {
 
 func TestAStalledPeerIsFoundByAnApplicationThatOnlyWrites(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	// The peer's kernel acknowledges all that is written, which is no sign of the
 	// peer itself.
 	onTCP(t, func(t *rig) {
@@ -69,6 +72,7 @@ func TestAStalledPeerIsFoundByAnApplicationThatOnlyWrites(t *testing.T) {
 
 func TestBytesThatNobodyHasReadYetAreEvidence(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	onTCP(t, func(t *rig) {
 		entered, leave := make(chan struct{}, 1), make(chan struct{})
 		var d diary
@@ -103,6 +107,7 @@ func (r throttled) Read(p []byte) (int, error) {
 
 func TestAMessageThatDrainsSlowlyIsNoDeath(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	for name, setting := range map[string]struct{ write, read int }{
 		"in our queue":     {16 << 10, 64 << 10},
 		"in our kernel":    {4 << 20, 64 << 10},
@@ -138,11 +143,12 @@ func TestAMessageThatDrainsSlowlyIsNoDeath(t *testing.T) {
 
 func TestAReaderThatLeavesTheSocketFullForLongLives(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	// It reads what is there and then nothing for most of the timeout.
 	onTCP(t, func(t *rig) {
 		t.room = 16 << 10
 		opts := watched(often, brief, conn.Hooks{})
-		opts.WriteTimeout = brief * 3 / 2
+		opts.WriteTimeout = 3 * brief
 		a, b := t.pair()
 		c := t.new(a, endpoint.Server, opts)
 		slow := throttled{b, 128 << 10, brief * 2 / 3}
@@ -160,6 +166,7 @@ func TestAReaderThatLeavesTheSocketFullForLongLives(t *testing.T) {
 
 func TestAWriteStallEndsWithAReset(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	onTCP(t, func(t *rig) {
 		t.room = 16 << 10
 		c, p := t.server(conn.Options{WriteTimeout: brief})
@@ -179,6 +186,7 @@ func TestAWriteStallEndsWithAReset(t *testing.T) {
 
 func TestAConnectionThatEndsIsNotReportedDead(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	onTCP(t, func(t *rig) {
 		ends := map[string]func(c *conn.Conn, p *peer){
 			"reset": func(_ *conn.Conn, p *peer) {

@@ -53,6 +53,7 @@ func TestTheProcessThatIsStopped(t *testing.T) {
 
 func TestAProcessThatIsStoppedTakesNobodyForDead(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	r := &rig{T: t}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -102,7 +103,12 @@ func TestAProcessThatIsStoppedTakesNobodyForDead(t *testing.T) {
 		}
 		time.Sleep(time.Duration(factor * float64(stoppedTimeout) / 2))
 		require.NoError(t, child.Process.Signal(syscall.SIGCONT))
-		time.Sleep(stoppedInterval + stoppedTimeout + stoppedTimeout/3)
+		require.Eventually(t, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(ended) >= (i+1)*len(dying)
+		}, patience, stoppedInterval)
+		time.Sleep(stoppedTimeout / 2) // for others, who should live
 		mu.Lock()
 		require.Len(t, ended, (i+1)*len(dying), "%v", ended)
 		for _, p := range dying {

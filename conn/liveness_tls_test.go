@@ -61,6 +61,7 @@ func (d *dripping) Write(p []byte) (n int, err error) {
 
 func TestPeersAreWatchedThroughTLS(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	const interval, timeout = 50 * time.Millisecond, 400 * time.Millisecond
 	onTCP(t, func(t *rig) {
 		drip := &dripping{}
@@ -94,6 +95,7 @@ func TestPeersAreWatchedThroughTLS(t *testing.T) {
 
 func TestASlowReaderBehindTLSIsNotKilledByOneLongWrite(t *testing.T) {
 	t.Parallel()
+	inRealTime(t)
 	const interval, timeout = 300 * time.Millisecond, 400 * time.Millisecond
 	onTCP(t, func(t *rig) {
 		t.room = 64 << 10
@@ -111,6 +113,7 @@ func TestASlowReaderBehindTLSIsNotKilledByOneLongWrite(t *testing.T) {
 }
 
 func TestATransportOfAnotherKindIsWatchedWithoutItsKernel(t *testing.T) {
+	inRealTime(t)
 	inMemory(t, func(t *rig) {
 		// Neither a socket nor anything that says what is below it.
 		a, b := t.pair()

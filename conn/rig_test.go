@@ -50,6 +50,14 @@ func onTCP(t *testing.T, test func(t *rig)) {
 	})
 }
 
+// inRealTime is for tests of what the kernel says within fractions of a second,
+// which the race detector stretches. What they run is tested over memory too.
+func inRealTime(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector is too slow for real time")
+	}
+}
+
 // must is for what cannot fail.
 func must[T any](v T, err error) T {
 	if err != nil {
