@@ -111,6 +111,30 @@ func TestVerdictsOfFiveSecondsCountTogether(t *testing.T) {
 	}
 }
 
+func TestVerdictsOfFiveSecondsCountTogetherHoweverTheyLie(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		first, then time.Duration
+		trips       bool
+	}{
+		{"at once", time.Second, time.Second, true},
+		{"soon after each other", 4900 * ms, 5100 * ms, true},
+		{"long after each other", ms, 9900 * ms, false},
+		{"longer", ms, 10001 * ms, false},
+		{"much longer", ms, time.Hour, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b control.Breaker
+			_, trips := rule(&b, 0, 1, 1, 1000, false)
+			require.Zero(t, trips)
+			_, trips = rule(&b, c.first, 150, 1, 1000, false)
+			require.Zero(t, trips)
+			_, trips = rule(&b, c.then, 150, 1, 1000, false)
+			require.Equal(t, c.trips, trips == 1)
+		})
+	}
+}
+
 func TestATrippedBreakerHasEveryPeerAskedOnceMoreAndEndsFew(t *testing.T) {
 	for _, c := range []struct{ total, rate int }{
 		{150, 100}, {1000, 100}, {2000, 100}, {2020, 101}, {10_000, 500}, {1_000_000, 50_000},

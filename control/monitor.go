@@ -216,7 +216,7 @@ func (m *Monitor) miss(step *Step) {
 
 // Hurry has the peer probed at the next Look, with half the timeout: this
 // machine has slept, or this process has stood still for long.
-func (m *Monitor) Hurry() { m.flags = m.flags&(fresh|waiting|suspected) | hurried | again }
+func (m *Monitor) Hurry() { m.flags |= hurried | again }
 
 // Hurried reports whether the next Look is to probe whatever came.
 func (m *Monitor) Hurried() bool { return m.flags&again != 0 }
@@ -231,7 +231,7 @@ func (m *Monitor) Retry(now, stalled time.Duration) {
 }
 
 // PutOff delays the verdict, by a week at most.
-func (m *Monitor) PutOff(by time.Duration) { m.from += millis(min(max(by, 0), maxBound)) }
+func (m *Monitor) PutOff(by time.Duration) { m.from += millis(min(by, maxBound)) }
 
 func (m *Monitor) timeout(b *Bounds) time.Duration {
 	if m.flags&hurried != 0 {

@@ -29,7 +29,7 @@ func (tr *trace) advance(by time.Duration) {
 	tr.passed += tr.now - from
 }
 
-func (tr *trace) hear() { tr.sight.Inbound, tr.calm = tr.now, tr.now }
+func (tr *trace) hear() { tr.sight.Inbound, tr.calm = max(tr.sight.Inbound, tr.now), tr.now }
 
 // late is by how much a look may become later: two days at most, as times that
 // are kept have limits.
@@ -84,8 +84,10 @@ func (tr *trace) happen(kind, arg byte) {
 			tr.hurried()
 			tr.calm = tr.now
 		}
-	case 15: // somebody looks, for whatever reason
-		tr.now += some % (3 * ms)
+	case 15: // somebody looks, for whatever reason, with another clock
+		if tr.now += some % (3 * ms); arg&1 == 0 {
+			tr.now = max(tr.now-some%tr.tick, tr.opened)
+		}
 		tr.ruling = arg
 		tr.look()
 	}

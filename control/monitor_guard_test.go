@@ -152,6 +152,17 @@ func TestAPeerWhoseApplicationDoesNotReadIsNeverDead(t *testing.T) {
 	}
 }
 
+func TestAStallBeforeTheApplicationReadAgainIsForgotten(t *testing.T) {
+	w := asked(t, 10*time.Second, 8*time.Second)
+	w.sight.Paused = true
+	w.to(time.Second)
+	w.sleep(3 * time.Second)
+	w.to(7 * time.Second)
+	w.sight.Paused = false
+	w.to(30 * time.Second)
+	require.Equal(t, []string{"11s missed 1", "11s suspect", "15s dead"}, w.rest()[:3])
+}
+
 func TestAPeerThatTakesOutputIsAlive(t *testing.T) {
 	w := watch(t, 0, 10*time.Second, 8*time.Second).steady(ms)
 	w.ask()

@@ -131,6 +131,19 @@ func TestSilenceOfTheIntervalMakesAPing(t *testing.T) {
 	}
 }
 
+func TestTheIntervalsOfOneConnectionDiffer(t *testing.T) {
+	w := asked(t, 10*time.Second, time.Second)
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		w.now += 7 * ms
+		w.hear()
+		heard := w.now
+		w.ask()
+		seen[(w.now - heard).Truncate(10*ms)] = true
+	}
+	require.Greater(t, len(seen), 60)
+}
+
 func TestAnythingThatComesPutsThePingOff(t *testing.T) {
 	w := asked(t, 10*time.Second, 8*time.Second)
 	w.hear()
@@ -212,6 +225,11 @@ func TestWithoutATimeoutPingsGoOnAndConcludeNothing(t *testing.T) {
 	require.Equal(t, control.Probing, w.State())
 	require.Equal(t, 3, w.Missed())
 	require.Zero(t, w.exams)
+	w.look()
+	require.Empty(t, w.rest(), "nor at other times")
+	w.to(40 * time.Second)
+	require.Equal(t, []string{"40s missed 4"}, w.rest())
+	w.now += ms
 	w.hear()
 	require.Equal(t, control.Alive, w.State())
 	require.Zero(t, w.Missed())

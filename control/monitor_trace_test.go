@@ -131,6 +131,7 @@ func (tr *trace) look() {
 	if step.Probe && step.Missed == 0 {
 		tr.asking(before == control.Alive || evidence)
 	}
+	tr.must(!tr.hurry || tr.b.Interval < 0, "it was to be asked")
 	if step.Suspect {
 		tr.must(tr.sight.Left, "only a ping that has left is missed")
 		tr.must(tr.now-max(tr.sight.LeftAt, tr.asked)+ms >= tr.patience(), "it is suspect too early")
@@ -138,6 +139,9 @@ func (tr *trace) look() {
 	if step.Missed > 0 && tr.b.Timeout > 0 {
 		tr.must(!tr.sight.Paused && !tr.sight.Progress && !tr.sight.Unread, "there is an excuse")
 		tr.misses++
+	}
+	if step.Missed > 0 && tr.b.Timeout < 0 {
+		tr.asked = tr.now // each of them begins anew
 	}
 	if step.Wake {
 		tr.must(tr.sight.Unread && !tr.sight.Paused, "there is nobody to wake")
@@ -258,6 +262,10 @@ func (tr *trace) inTime() {
 		worst += min(tr.sight.Stalled-tr.still, tr.b.Timeout)
 	}
 	tr.must(!ok || tr.now-tr.calm <= worst+3*ms, "it should be dead")
+	if tr.m.State() != control.Alive && tr.sight.Inbound < tr.asked.Truncate(ms) {
+		most := tr.timeout() + min(tr.sight.Stalled-tr.still, tr.timeout()) + 2*tr.tick
+		tr.must(!ok || tr.now-max(tr.calm, tr.asked) <= most+3*ms, "it should be dead, as it was asked")
+	}
 }
 
 // busy checks that it is not looked at more often than it takes, but for the

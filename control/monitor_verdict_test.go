@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,4 +218,29 @@ func TestDetectionTakesNoLongerThanTheWorst(t *testing.T) {
 			}
 		})
 	}
+}
+
+// With a timeout much longer than the interval, bytes of which nobody told the
+// monitor must not be found out about too late.
+func TestAPeerThatDiesSoonAfterItWasHeardIsFoundInTime(t *testing.T) {
+	for after := ms; after < time.Minute; after += 700 * ms {
+		w := asked(t, time.Second, time.Minute)
+		w.to(after)
+		w.sight.Inbound = w.now
+		w.log = nil
+		for len(w.log) == 0 || !strings.HasSuffix(w.log[len(w.log)-1], "dead") {
+			w.run(w.now + 50*ms)
+			require.LessOrEqual(t, w.now-w.sight.Inbound, 61200*ms)
+		}
+	}
+}
+
+func TestAVerdictStandsForMonths(t *testing.T) {
+	w := asked(t, 10*time.Second, 8*time.Second)
+	w.to(8 * time.Second)
+	for range 40 {
+		w.now += 5 * 24 * time.Hour
+		require.True(t, w.look().Verdict)
+	}
+	require.True(t, w.hear().Recovered)
 }
