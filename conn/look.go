@@ -12,8 +12,8 @@ import (
 // the next tick.
 const maxLooks = 1 << 16
 
-// lookQueue is the dispatcher: at most GOMAXPROCS goroutines, which exist while
-// there is something to look at. All that is not for the clock's goroutine, or
+// lookQueue is the dispatcher: at most GOMAXPROCS goroutines, or two, which exist
+// while there is something to look at. All that is not for the clock's goroutine, or
 // for whoever reads, is done here, for one connection by one goroutine at a
 // time.
 type lookQueue struct {
@@ -35,7 +35,7 @@ func (d *Driver) enqueue(c *Conn) {
 	}
 	c.looking = true
 	q.waiting = append(q.waiting, c)
-	if q.workers < runtime.GOMAXPROCS(0) {
+	if q.workers < max(2, runtime.GOMAXPROCS(0)) { // a hook that blocks, although it must not, is alone
 		q.workers++
 		go d.lookAtAll()
 	}
