@@ -82,7 +82,7 @@ func (c *Conn) block() {
 		return
 	}
 	d := c.driver
-	c.blocked.since, c.blocked.lag = max(time.Duration(d.clock.Load()), 1), d.lag()
+	c.blocked.since, c.blocked.lag = max(d.since(), 1), d.lag()
 	if !c.stallable.Swap(true) {
 		d.arm(c, c.opts.bounds.WriteStall/4)
 	}
