@@ -37,18 +37,20 @@ func (d *dialer) transport(ctx context.Context, u *url.URL) (net.Conn, error) {
 	if err != nil || u.Scheme != "wss" {
 		return nc, err
 	}
-	config := d.TLS.Clone()
-	if config == nil {
-		config = &tls.Config{}
+	name := u.Hostname()
+	if d.TLS != nil && d.TLS.ServerName != "" {
+		name = d.TLS.ServerName
 	}
-	return secure(ctx, nc, config, u.Hostname())
+	return secure(ctx, nc, d.TLS, name)
 }
 
-// secure does the TLS handshake. On error it closes nc.
-func secure(ctx context.Context, nc net.Conn, config *tls.Config, host string) (net.Conn, error) {
-	if config.ServerName == "" {
-		config.ServerName = host
+// secure does the TLS handshake with a server of that name. On error it closes
+// nc.
+func secure(ctx context.Context, nc net.Conn, config *tls.Config, name string) (net.Conn, error) {
+	if config = config.Clone(); config == nil {
+		config = &tls.Config{}
 	}
+	config.ServerName = name
 	config.NextProtos = []string{"http/1.1"} // has the handshake; h2 has not
 	secured := tls.Client(nc, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
@@ -77,12 +79,7 @@ func (d *dialer) through(u *url.URL, direct dialFunc) (dialFunc, error) {
 	return func(ctx context.Context, _, address string) (net.Conn, error) {
 		nc, err := direct(ctx, "tcp", hostPort(u))
 		if err == nil && u.Scheme == "https" {
-			config := d.TLS.Clone()
-			if config == nil {
-				config = &tls.Config{}
-			}
-			config.ServerName = "" // is that of the server behind the proxy
-			nc, err = secure(ctx, nc, config, u.Hostname())
+			nc, err = secure(ctx, nc, d.TLS, u.Hostname())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("proxy: %w", err)
